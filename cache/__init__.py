@@ -1,0 +1,1 @@
+"""Ready tiles and blocks in byte-bounded storage under opaque keys."""

@@ -1,0 +1,1 @@
+"""Pixels: reading, warping, band maths, encoding. Knows no HTTP and no catalogue."""

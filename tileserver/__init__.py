@@ -1,0 +1,1 @@
+"""Web and wiring: settings, catalogue, pipeline, protocols, command line."""

@@ -1,0 +1,1 @@
+"""The demo catalogue: generated Sentinel-2 products, Blue Marble."""

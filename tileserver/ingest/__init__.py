@@ -1,0 +1,1 @@
+"""Adds products to the catalogue."""

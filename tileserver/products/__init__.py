@@ -1,0 +1,1 @@
+"""Recognise and describe products."""

@@ -1,0 +1,1 @@
+"""One folder per protocol; handlers decode, call the pipeline, encode."""
