@@ -1,0 +1,182 @@
+"""What every reader gives: a read index, the blocks it needs, and decoded pixels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from renderers.geobox import GeoBox
+from renderers.stores import ByteRange, ByteSource
+
+
+class BlockId(NamedTuple):
+    """One decodable unit of a file: overview level (0 is full resolution), row and column of the
+    block in that level, and the plane (0 unless bands lie in separate blocks).
+    """  # noqa: D205
+
+    level: int
+    row: int
+    column: int
+    plane: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One resolution of a file.
+
+    Attributes:
+        width: Pixels per row at this level.
+        height: Rows.
+        block_width: Pixels per row of a block; blocks at the right edge may be narrower.
+        block_height: Rows of a block.
+        scale_x: Full-resolution pixels per pixel of this level (1.0 for level 0). COG overviews:
+            width0 / width; JPEG 2000: exactly 2**r, as its reference grid says (T.800, B.5).
+        scale_y: The same for rows.
+    """
+
+    width: int
+    height: int
+    block_width: int
+    block_height: int
+    scale_x: float
+    scale_y: float
+
+
+@dataclass(frozen=True, slots=True)
+class RasterInfo:
+    """What a file says of itself.
+
+    Attributes:
+        dtype: NumPy name of the decoded pixels, for example `uint16`.
+        count: Bands, alpha not included.
+        levels: Full resolution first, then coarser and coarser.
+        crs: Canonical CRS name, or None where the file has no georeference.
+        transform: Affine of full resolution, or None.
+        nodata: Stored value that means "no data" (may be NaN), or None.
+        masked: True when decoded blocks carry a validity mask (internal mask or alpha band).
+        scales: Per band; physical = stored * scale + offset.
+        offsets: Per band.
+        descriptions: Per band, "" where the file has none.
+        colour_table: RGBA by value, for palette files.
+        bits: Significant bits of integer samples (Sentinel-2: 15 in uint16).
+    """
+
+    dtype: str
+    count: int
+    levels: tuple[Level, ...]
+    crs: str | None
+    transform: Affine | None
+    nodata: float | None = None
+    masked: bool = False
+    scales: tuple[float, ...] = ()
+    offsets: tuple[float, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    colour_table: tuple[tuple[int, int, int, int], ...] | None = None
+    bits: int = 0
+
+    @property
+    def width(self) -> int:
+        """Pixels per row at full resolution."""
+        return self.levels[0].width
+
+    @property
+    def height(self) -> int:
+        """Rows at full resolution."""
+        return self.levels[0].height
+
+    @property
+    def geobox(self) -> GeoBox | None:
+        """The full-resolution grid, or None where the file has no georeference."""
+        if self.crs is None or self.transform is None:
+            return None
+        return GeoBox(self.width, self.height, self.transform, self.crs)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Decoded pixels of one block.
+
+    Attributes:
+        data: C-contiguous, shape (bands in the plane, rows, columns), the file's dtype; cut at the
+            edge of the level, so edge blocks are smaller.
+        mask: uint8, shape (rows, columns), 255 valid and 0 not; None means all valid (a nodata
+            value is compared later, by the gathering kernel).
+    """
+
+    data: NDArray[Any]
+    mask: NDArray[np.uint8] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the block holds in memory."""
+        return int(self.data.nbytes) + (0 if self.mask is None else int(self.mask.nbytes))
+
+
+class RasterIndex(ABC):
+    """Everything needed to read any block of one file without touching its header again."""
+
+    @property
+    @abstractmethod
+    def info(self) -> RasterInfo:
+        """What the file says of itself."""
+
+    @abstractmethod
+    def to_bytes(self) -> bytes:
+        """Serialise; `Reader.load_index` reads it back. Only offsets, lengths and header facts."""
+
+    def plane_of(self, band: int) -> tuple[int, int]:
+        """Return (plane, position within the plane's block) of a band number from 1."""
+        return 0, band - 1
+
+
+class Reader(ABC):
+    """Reads one family of formats. Stateless: all it knows of a file is in the index."""
+
+    #: Name stored in the catalogue.
+    id: str
+
+    @abstractmethod
+    async def build_index(self, source: ByteSource) -> RasterIndex:
+        """Read the header by ranges and return the index.
+
+        Raises:
+            SourceCorruptError: The bytes are not what the format promises.
+            SourceUnsupportedError: This reader cannot decode the file exactly (a capability check
+                on the header decides, never a failed decode).
+        """
+
+    @abstractmethod
+    def load_index(self, data: bytes) -> RasterIndex:
+        """Read back what `RasterIndex.to_bytes` wrote.
+
+        Raises:
+            SourceCorruptError: Not such an index, or one of an older form.
+        """
+
+    @abstractmethod
+    def ranges(self, index: RasterIndex, block: BlockId) -> tuple[ByteRange, ...]:
+        """Return the byte ranges the block needs; () for a block that is not in the file."""
+
+    @abstractmethod
+    def decode(self, index: RasterIndex, block: BlockId, parts: Sequence[bytes]) -> Block:
+        """Decode one block from the bytes of its `ranges`. Pure and releases the GIL.
+
+        Raises:
+            SourceCorruptError: The bytes do not decode.
+        """
+
+    async def fetch(
+        self, source: ByteSource, index: RasterIndex, blocks: Sequence[BlockId]
+    ) -> list[tuple[bytes, ...]]:
+        """Fetch the bytes of several blocks in one round of coalesced range requests.
+
+        Returns:
+            One tuple per block, one `bytes` per range.
+        """
+        wanted = [self.ranges(index, block) for block in blocks]
+        parts = iter(await source.read([r for ranges in wanted for r in ranges]))
+        return [tuple(next(parts) for _ in ranges) for ranges in wanted]

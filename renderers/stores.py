@@ -1,0 +1,382 @@
+"""Byte ranges from object stores; one store object per bucket and credential.
+
+Credentials live in the store object. The id that cache keys carry names store and credential, so
+nothing read with one credential is ever served under another.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+import obstore
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+from obstore.store import HTTPStore, LocalStore, S3Store
+
+from renderers.errors import (
+    SourceChangedError,
+    SourceCorruptError,
+    SourceForbiddenError,
+    SourceMissingError,
+    SourceUnavailableError,
+    SourceUnsupportedError,
+)
+from renderers.scene import ObjectRef
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore.store import ClientConfig, S3Config
+
+T = TypeVar("T")
+
+
+class ByteRange(NamedTuple):
+    """Bytes `start` (included) to `stop` (excluded) of an object."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How to reach the objects whose address begins with `prefix`.
+
+    Attributes:
+        prefix: `s3://bucket` or `s3://bucket/folder`, `https://host[/folder]`, compared by whole
+            path segments; the longest match wins.
+        endpoint: S3 endpoint URL, None for AWS.
+        region: S3 region.
+        access_key_id: Key; with `secret_access_key` requests are signed.
+        secret_access_key: Its secret.
+        session_token: Temporary credentials' token.
+        anonymous: Send unsigned requests.
+        virtual_hosted: Bucket in the host name instead of the path.
+    """
+
+    prefix: str
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    anonymous: bool = False
+    virtual_hosted: bool = False
+
+    @property
+    def credential_id(self) -> str:
+        """Digest that tells credentials apart without holding them."""
+        parts = (
+            self.endpoint or "",
+            self.region,
+            self.access_key_id or "",
+            self.secret_access_key or "",
+            self.session_token or "",
+            str(self.anonymous),
+        )
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class StorePolicy:
+    """What may be reached, and how patiently.
+
+    Attributes:
+        file_roots: Folders that `file://` addresses and plain paths may lie in.
+        http_hosts: Hosts (`host` or `host:port`) that `http(s)://` may name; those of configured
+            stores are allowed anyway. S3 buckets must be configured.
+        timeout: Seconds for one request.
+        connect_timeout: Seconds to connect.
+        retries: Retries of one request.
+        gap: Ranges closer than this many bytes are fetched as one.
+        max_range: No coalesced request grows past this many bytes.
+    """
+
+    file_roots: tuple[Path, ...] = ()
+    http_hosts: frozenset[str] = frozenset()
+    timeout: float = 10.0
+    connect_timeout: float = 3.0
+    retries: int = 2
+    gap: int = 16 * 1024
+    max_range: int = 16 * 1024 * 1024
+
+
+class ObjectMeta(NamedTuple):
+    """Size in bytes and ETag of an object."""
+
+    size: int
+    etag: str | None
+
+
+def _within(prefix: str, href: str) -> bool:
+    prefix = prefix.rstrip("/")
+    return href == prefix or href.startswith(prefix + "/")
+
+
+def coalesce(
+    ranges: Sequence[ByteRange], gap: int, limit: int
+) -> tuple[list[ByteRange], list[tuple[int, int]]]:
+    """Merge near ranges.
+
+    Args:
+        ranges: Wanted ranges, in any order.
+        gap: Ranges at most this many bytes apart become one.
+        limit: A merged range is no longer than this, unless one wanted range alone is.
+
+    Returns:
+        The merged ranges, and for each wanted one (number of its merged range, offset inside it).
+    """
+    order = sorted(range(len(ranges)), key=lambda i: ranges[i])
+    merged: list[ByteRange] = []
+    place: list[tuple[int, int]] = [(0, 0)] * len(ranges)
+    for i in order:
+        start, stop = ranges[i]
+        if merged:
+            last = merged[-1]
+            grown = max(stop, last.stop)
+            if start - last.stop <= gap and grown - last.start <= max(
+                limit, last.stop - last.start
+            ):
+                merged[-1] = ByteRange(last.start, grown)
+                place[i] = (len(merged) - 1, start - last.start)
+                continue
+        merged.append(ByteRange(start, stop))
+        place[i] = (len(merged) - 1, 0)
+    return merged, place
+
+
+class ByteSource:
+    """Range reads of one object; ranges of an indexed object carry If-Match."""
+
+    def __init__(self, registry: "StoreRegistry", store: Any, ref: ObjectRef) -> None:
+        self._registry = registry
+        self._store = store
+        self.ref = ref
+
+    async def head(self) -> ObjectMeta:
+        """Return size and ETag.
+
+        Raises:
+            SourceError: One of its kinds, by what the store answered.
+        """
+        meta = await self._ask(obstore.head_async(self._store, self.ref.path))
+        return ObjectMeta(int(meta["size"]), meta["e_tag"])
+
+    async def pinned(self) -> "ByteSource":
+        """Return this source with size and ETag filled in, asking the store where needed."""
+        if self.ref.etag is not None and self.ref.size is not None:
+            return self
+        meta = await self.head()
+        ref = ObjectRef(self.ref.store, self.ref.path, meta.etag, meta.size)
+        return ByteSource(self._registry, self._store, ref)
+
+    async def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
+        """Read several ranges in one round: near ones merged, all requests sent at once.
+
+        Raises:
+            SourceChangedError: The object's ETag is no longer the one of `ref`.
+            SourceCorruptError: A range ends past the object (it was truncated).
+            SourceError: Other kinds, by what the store answered.
+        """
+        policy = self._registry.policy
+        merged, place = coalesce(ranges, policy.gap, policy.max_range)
+        buffers = await asyncio.gather(*(self._get(r) for r in merged))
+        out = []
+        for wanted, (number, offset) in zip(ranges, place, strict=True):
+            part = buffers[number][offset : offset + wanted.stop - wanted.start]
+            if len(part) != wanted.stop - wanted.start:
+                raise SourceCorruptError("the file is shorter than its index says")
+            out.append(part)
+        return out
+
+    async def read_head(self, length: int) -> bytes:
+        """Read at most `length` bytes from the beginning (fewer when the object is shorter)."""
+        return await self._get(ByteRange(0, length))
+
+    async def read_all(self, limit: int) -> bytes:
+        """Read the whole object.
+
+        Raises:
+            SourceUnsupportedError: It is larger than `limit` bytes.
+        """
+        source = await self.pinned()
+        size = source.ref.size or 0
+        if size > limit:
+            raise SourceUnsupportedError("the file is too large to be read whole")
+        return (await source.read([ByteRange(0, size)]))[0] if size else b""
+
+    async def _get(self, wanted: ByteRange) -> bytes:
+        options: GetOptions = {"range": (wanted.start, wanted.stop)}
+        if self.ref.etag is not None:
+            options["if_match"] = self.ref.etag
+        result = await self._ask(obstore.get_async(self._store, self.ref.path, options=options))
+        buffer = bytes(memoryview(await self._ask(result.bytes_async())))
+        self._registry.count(len(buffer))
+        return buffer
+
+    async def _ask(self, answer: Awaitable[T]) -> T:
+        detail = f"{self.ref.store}:{self.ref.path}"
+        try:
+            async with asyncio.timeout(self._registry.policy.timeout * 2):
+                return await answer
+        except (NotFoundError, FileNotFoundError) as error:
+            raise SourceMissingError("a source file is missing", detail=detail) from error
+        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
+            raise SourceForbiddenError("the store refused access", detail=detail) from error
+        except PreconditionError as error:
+            raise SourceChangedError("a source file has changed", detail=detail) from error
+        except (BaseError, OSError, TimeoutError) as error:
+            text = f"{detail}: {type(error).__name__}"
+            raise SourceUnavailableError("the store did not answer", detail=text) from error
+
+
+class StoreRegistry:
+    """Turns addresses into stores by the settings; the only place that holds credentials.
+
+    Attributes:
+        policy: What may be reached.
+        requests: Range requests answered so far (for metrics and for tests that count rounds).
+        bytes_read: Bytes they brought.
+    """
+
+    def __init__(
+        self, stores: Sequence[StoreOptions] = (), policy: StorePolicy | None = None
+    ) -> None:
+        self.policy = policy or StorePolicy()
+        self._options = sorted(stores, key=lambda s: len(s.prefix), reverse=True)
+        self._stores: dict[str, Any] = {}
+        self.requests = 0
+        self.bytes_read = 0
+
+    def count(self, size: int) -> None:
+        """Note one answered range request."""
+        self.requests += 1
+        self.bytes_read += size
+
+    def resolve(self, href: str) -> ObjectRef:
+        """Return the object that an address names.
+
+        Args:
+            href: `s3://bucket/key`, `https://host/path`, `file:///path` or an absolute path.
+
+        Raises:
+            SourceForbiddenError: The location is not among the allowed ones.
+            SourceUnsupportedError: A scheme we do not read.
+        """
+        parts = urlsplit(href)
+        if parts.scheme in ("", "file"):
+            path = Path(unquote(parts.path) if parts.scheme else href)
+            return self._resolve_file(path, href)
+        if parts.scheme == "s3":
+            return self._resolve_s3(parts.netloc, unquote(parts.path).lstrip("/"), href)
+        if parts.scheme in ("http", "https"):
+            return self._resolve_http(parts.scheme, parts.netloc, parts.path, href)
+        raise SourceUnsupportedError("addresses of this scheme are not read", detail=href)
+
+    def open(self, ref: ObjectRef) -> ByteSource:
+        """Return the byte source of a resolved object.
+
+        Raises:
+            SourceForbiddenError: Its store is not configured here (any more).
+        """
+        return ByteSource(self, self._store(ref.store), ref)
+
+    async def list_folder(self, href: str) -> list[str]:
+        """List the addresses of all objects below a folder, in no promised order."""
+        ref = self.resolve(href.rstrip("/") + "/")
+        source = self.open(ref)
+        prefix = ref.path.rstrip("/") + "/"
+        pages = await source._ask(
+            obstore.list(self._store(ref.store), prefix=prefix).collect_async()
+        )
+        base = href.rstrip("/")
+        return [f"{base}/{entry['path'][len(prefix) :]}" for entry in pages]
+
+    def _resolve_file(self, path: Path, href: str) -> ObjectRef:
+        real = path.resolve()
+        if not path.is_absolute() or not any(
+            real.is_relative_to(root.resolve()) for root in self.policy.file_roots
+        ):
+            message = "the location is outside the allowed folders"
+            raise SourceForbiddenError(message, detail=href)
+        self._stores.setdefault("file", LocalStore())
+        return ObjectRef("file", str(PurePosixPath(*real.parts[1:])))
+
+    def _resolve_s3(self, bucket: str, key: str, href: str) -> ObjectRef:
+        options = next((o for o in self._options if _within(o.prefix, href)), None)
+        if options is None:
+            raise SourceForbiddenError("the bucket is not configured", detail=href)
+        store = f"s3:{bucket}:{options.credential_id}"
+        if store not in self._stores:
+            self._stores[store] = self._make_s3(bucket, options)
+        return ObjectRef(store, key)
+
+    def _resolve_http(self, scheme: str, host: str, path: str, href: str) -> ObjectRef:
+        plain = f"{scheme}://{host}{path}"
+        configured = any(_within(o.prefix, plain) for o in self._options)
+        if "@" in host or not (configured or host.lower() in self.policy.http_hosts):
+            raise SourceForbiddenError("the host is not among the allowed ones", detail=href)
+        store = f"{scheme}:{host.lower()}"
+        if store not in self._stores:
+            self._stores[store] = HTTPStore.from_url(
+                f"{scheme}://{host}", client_options=self._client(scheme), **self._retry()
+            )
+        return ObjectRef(store, unquote(path).lstrip("/"))
+
+    def _store(self, name: str) -> Any:
+        if name == "file":
+            return self._stores.setdefault("file", LocalStore())
+        try:
+            return self._stores[name]
+        except KeyError:
+            raise SourceForbiddenError("the store is not configured", detail=name) from None
+
+    def _client(self, scheme: str) -> "ClientConfig":
+        return {
+            "timeout": timedelta(seconds=self.policy.timeout),
+            "connect_timeout": timedelta(seconds=self.policy.connect_timeout),
+            "allow_http": scheme == "http",
+        }
+
+    def _retry(self) -> dict[str, Any]:
+        return {
+            "retry_config": {
+                "max_retries": self.policy.retries,
+                "retry_timeout": timedelta(seconds=self.policy.timeout),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=50),
+                    "max_backoff": timedelta(seconds=1),
+                    "base": 2.0,
+                },
+            }
+        }
+
+    def _make_s3(self, bucket: str, options: StoreOptions) -> Any:
+        config: S3Config = {
+            "region": options.region,
+            "skip_signature": options.anonymous,
+            "virtual_hosted_style_request": options.virtual_hosted,
+        }
+        if options.endpoint is not None:
+            config["endpoint"] = options.endpoint
+        if options.access_key_id is not None and options.secret_access_key is not None:
+            config["access_key_id"] = options.access_key_id
+            config["secret_access_key"] = options.secret_access_key
+        if options.session_token is not None:
+            config["session_token"] = options.session_token
+        scheme = urlsplit(options.endpoint or "https://").scheme
+        return S3Store(bucket, config=config, client_options=self._client(scheme), **self._retry())
+
+
+def href_of_path(path: Path) -> str:
+    """Return the `file://` address of a local path."""
+    return "file://" + quote(str(path.resolve()))
