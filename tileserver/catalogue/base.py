@@ -1,0 +1,132 @@
+"""What a catalogue holds and answers. It never opens a raster."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple, Protocol
+
+from renderers.geobox import Bounds
+from renderers.scene import Scene
+from tileserver.timeaxis import TimeSpan
+
+
+class ClassInfo(NamedTuple):
+    """One class of a classified band: stored value, name, RGBA colour."""
+
+    value: int
+    name: str
+    colour: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BandInfo:
+    """One band that the items of a collection have.
+
+    Attributes:
+        name: The product's own name (`B04`), also the asset key.
+        common_name: STAC common name (`red`), or "".
+        title: For people.
+        unit: Of the physical value, or "".
+        wavelength: Centre wavelength in micrometres, or None.
+        statistics: (low, high) stored values for a default stretch, or None.
+        classes: For classified bands.
+    """
+
+    name: str
+    common_name: str = ""
+    title: str = ""
+    unit: str = ""
+    wavelength: float | None = None
+    statistics: tuple[float, float] | None = None
+    classes: tuple[ClassInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A set of like items; a WMS/WMTS layer.
+
+    Attributes:
+        id: NCName (letters, digits, `_`, `-`, `.`; begins with a letter or `_`).
+        title: For people.
+        description: For people.
+        attribution: Who must be named.
+        license: SPDX id or `other`.
+        bbox: Longitude/latitude envelope of all items (west may exceed east across 180 degrees).
+        time: First and last acquisition, or None for timeless data.
+        bands: What its items have.
+        styles: Ids of the 12 or fewer advertised styles; the first is the default.
+        own_styles: Definitions (as in the style library's YAML) of styles only this collection has.
+        min_zoom: Lowest WebMercatorQuad zoom worth asking.
+        max_zoom: Zoom of the native resolution.
+        remote: URL of the STAC API that is searched for its items, or "" for our own.
+    """
+
+    id: str
+    title: str
+    description: str = ""
+    attribution: str = ""
+    license: str = "other"
+    bbox: Bounds = (-180.0, -90.0, 180.0, 90.0)
+    time: tuple[datetime, datetime] | None = None
+    bands: tuple[BandInfo, ...] = ()
+    styles: tuple[str, ...] = ()
+    own_styles: tuple[Mapping[str, Any], ...] = ()
+    min_zoom: int = 0
+    max_zoom: int = 14
+    remote: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def band_names(self) -> frozenset[str]:
+        """Every name a program may use for a band."""
+        return frozenset(n for b in self.bands for n in (b.name, b.common_name) if n)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Where to look: one or two longitude/latitude boxes (two when it crosses 180 degrees)."""
+
+    boxes: tuple[Bounds, ...]
+
+
+class DateSummary(NamedTuple):
+    """One UTC day that has items: least cloud cover in percent (None unknown), number of items."""
+
+    day: date
+    cloud_cover: float | None
+    items: int
+
+
+class Catalogue(Protocol):
+    """Stores and finds items."""
+
+    async def collections(self) -> Sequence[Collection]:
+        """Return every collection, in the order they are listed to clients."""
+
+    async def collection(self, collection_id: str) -> Collection:
+        """Return one collection.
+
+        Raises:
+            UnknownCollectionError: There is none of that id.
+        """
+
+    async def search(
+        self, collection_id: str, area: Area, time: TimeSpan, limit: int
+    ) -> Sequence[Scene]:
+        """Return scenes that touch the area within the time, most recent first, then by id.
+
+        At most `limit` + 1 are returned, so that the caller can tell that there were more.
+        Scenes carry stored read indexes where the catalogue has them.
+        """
+
+    async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
+        """Return the days with items that touch the area, oldest first."""
+
+    def revision(self, collection_id: str, area: Area, time: TimeSpan) -> str:
+        """Return a short token that changes when an item of that area and time is added or removed.
+
+        O(1): counters in memory on a coarse grid; a change elsewhere leaves it as it is.
+        """
+
+    async def save_index(self, scene: Scene, band: str, reader: str, index: bytes) -> None:
+        """Keep a read index that was built on first touch; a failure to keep it is only logged."""

@@ -1,0 +1,98 @@
+"""What was asked, never how it was asked: every protocol decodes into these."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from renderers.geobox import GeoBox
+from tileserver.timeaxis import ALWAYS, TimeSpan
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRequest:
+    """One layer of a picture.
+
+    Attributes:
+        collection: Collection id.
+        style: Style id; "" is the collection's default.
+    """
+
+    collection: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRequest:
+    """A picture of one or several layers.
+
+    Attributes:
+        layers: Painted in this order, the first at the bottom.
+        geobox: The target grid.
+        time: Items of this time; everything by default (then the most recent on top).
+        media_type: `image/png`, `image/jpeg` or `image/webp`.
+        transparent: Keep pixels without data transparent (formats that can).
+        background: RGB behind the data where not transparent.
+    """
+
+    layers: tuple[LayerRequest, ...]
+    geobox: GeoBox
+    time: TimeSpan = ALWAYS
+    media_type: str = "image/png"
+    transparent: bool = True
+    background: tuple[int, int, int] = (255, 255, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRequest:
+    """Values of bands on a grid. Bands by any of their names; () is all of the collection."""
+
+    collection: str
+    bands: tuple[str, ...]
+    geobox: GeoBox
+    time: TimeSpan = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesRequest:
+    """Values of bands at points.
+
+    Attributes:
+        collection: Collection id.
+        bands: By any of their names; () is all.
+        points: (x, y) in `crs`.
+        crs: Canonical CRS name, x/y order.
+        time: Items of this time.
+        limit: At most this many scenes, most recent first.
+    """
+
+    collection: str
+    bands: tuple[str, ...]
+    points: tuple[tuple[float, float], ...]
+    crs: str = "EPSG:4326"
+    time: TimeSpan = ALWAYS
+    limit: int = 1
+
+
+def cache_key(request: PictureRequest, styles: Sequence[str], revisions: Sequence[str]) -> str:
+    """Return the opaque key of a picture: the request, its styles' digests, the data's revisions.
+
+    Args:
+        request: What was asked.
+        styles: Digest of each layer's style.
+        revisions: Catalogue revision of each layer's area and time.
+    """
+    box = request.geobox
+    parts = (
+        *(layer.collection for layer in request.layers),
+        *styles,
+        *revisions,
+        f"{box.width}x{box.height}",
+        box.crs,
+        *(repr(v) for v in box.transform[:6]),
+        repr(request.time.start),
+        repr(request.time.end),
+        request.media_type,
+        str(request.transparent),
+        str(request.background),
+    )
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
