@@ -1,0 +1,100 @@
+/** The server's JSON API: its documents, its errors, and how to ask for them. */
+
+/** `[west, south, east, north]` in degrees (CRS84); west > east crosses the antimeridian. */
+export type Bbox = readonly [number, number, number, number];
+
+export interface StyleInfo {
+  readonly id: string;
+  readonly title: string;
+  readonly description: string;
+}
+
+export interface Collection {
+  readonly id: string;
+  readonly title: string;
+  readonly description: string;
+  readonly attribution: string;
+  readonly bbox: Bbox;
+  readonly time: { readonly start: string | null; readonly end: string | null };
+  readonly styles: readonly StyleInfo[];
+  readonly default_style: string;
+  readonly min_zoom: number;
+  readonly max_zoom: number;
+  readonly version: string;
+  /** Template with `{style}`, `{z}`, `{x}`, `{y}` and a `v=` version token. */
+  readonly tile_url: string;
+  readonly wms_url: string;
+  readonly wmts_url: string;
+}
+
+/** One UTC day with images; `cloud_cover` in percent, null when unknown. */
+export interface DateEntry {
+  readonly date: string;
+  readonly cloud_cover: number | null;
+  readonly items: number;
+}
+
+/** A request that did not give what was asked; `status` is 0 when there was no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail);
+    this.name = "ApiError";
+  }
+
+  get unreachable(): boolean {
+    return this.status === 0;
+  }
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** Reads the server's error form `{"code", "detail"}`; other bodies (a proxy's) give the status. */
+export async function errorOf(response: Response): Promise<ApiError> {
+  const fallback = `${response.status} ${response.statusText}`.trim();
+  const body: unknown = await response.json().catch(() => null);
+  if (typeof body === "object" && body !== null) {
+    const { code, detail } = body as Record<string, unknown>;
+    return new ApiError(
+      response.status,
+      typeof code === "string" ? code : "http_error",
+      typeof detail === "string" ? detail : fallback,
+    );
+  }
+  return new ApiError(response.status, "http_error", fallback);
+}
+
+/** `fetch` whose failures are an ApiError, except an abort, which stays an abort. */
+export async function request(url: string, signal: AbortSignal): Promise<Response> {
+  try {
+    return await fetch(url, { signal });
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new ApiError(0, "unreachable", "No answer from the server");
+  }
+}
+
+async function getArray<T>(path: string, member: string, signal: AbortSignal): Promise<T[]> {
+  const response = await request(new URL(path, document.baseURI).href, signal);
+  if (!response.ok) throw await errorOf(response);
+  const body = (await response.json().catch(() => null)) as Record<string, unknown> | null;
+  const value = body?.[member];
+  if (!Array.isArray(value)) {
+    throw new ApiError(response.status, "bad_answer", `The answer has no "${member}" list`);
+  }
+  return value as T[];
+}
+
+export function getCollections(signal: AbortSignal): Promise<Collection[]> {
+  return getArray<Collection>("api/collections", "collections", signal);
+}
+
+export function getDates(id: string, bbox: Bbox, signal: AbortSignal): Promise<DateEntry[]> {
+  const path = `api/collections/${encodeURIComponent(id)}/dates?bbox=${bbox.join(",")}`;
+  return getArray<DateEntry>(path, "dates", signal);
+}

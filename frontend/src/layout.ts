@@ -1,0 +1,187 @@
+/** The page around the map: panel, date stepper, messages, attribution. */
+
+import type { Layer } from "./addresses";
+import type { Collection, DateEntry } from "./api";
+import { strings } from "./strings";
+import { createAddressBox } from "./ui/addresses";
+import { createCalendar } from "./ui/calendar";
+import { createCollectionList } from "./ui/collections";
+import { el, icon } from "./ui/dom";
+import { createOpacitySlider } from "./ui/opacity";
+import { createStatus, type Status } from "./ui/status";
+import { createStepper } from "./ui/stepper";
+import { createStyleSwitcher } from "./ui/styles";
+import { BASE_COLLECTION, hasTime, type View } from "./view";
+
+export interface Actions {
+  collection(id: string): void;
+  zoomTo(id: string): void;
+  style(id: string): void;
+  date(day: string): void;
+  opacityInput(percent: number): void;
+  opacity(percent: number): void;
+  /** The panel was opened. */
+  opened(): void;
+}
+
+export interface Shown {
+  readonly collections: readonly Collection[];
+  readonly collection: Collection | null;
+  readonly layer: Layer | null;
+  readonly view: View;
+  readonly dates: readonly DateEntry[];
+}
+
+export interface Layout {
+  readonly mapElement: HTMLElement;
+  readonly status: Status;
+  readonly isOpen: boolean;
+  bind(actions: Actions): void;
+  show(shown: Shown): void;
+  previews(address: ((style: string) => string) | null): void;
+  showPosition(position: readonly [number, number] | null): void;
+  /** Pixels of the map that lie under the page's own parts: top, right, bottom, left. */
+  covered(): [number, number, number, number];
+}
+
+/** Up to this width the panel is a sheet at the bottom, and closed at first. */
+const NARROW = "(max-width: 640px)";
+const POSITION_DECIMALS = 4;
+
+class PageLayout implements Layout {
+  readonly mapElement = el("div", {
+    class: "map",
+    testid: "map",
+    attrs: { tabindex: 0, role: "application", "aria-label": strings.map },
+  });
+  readonly status = createStatus();
+  private actions: Actions | null = null;
+  private readonly narrow = window.matchMedia(NARROW);
+  private readonly list = createCollectionList({
+    choose: (id) => this.actions?.collection(id),
+    zoomTo: (id) => this.actions?.zoomTo(id),
+  });
+  private readonly calendar = createCalendar((day) => this.actions?.date(day));
+  private readonly stepper = createStepper((day) => this.actions?.date(day));
+  private readonly switcher = createStyleSwitcher((id) => this.actions?.style(id));
+  private readonly slider = createOpacitySlider(
+    (percent) => this.actions?.opacityInput(percent),
+    (percent) => this.actions?.opacity(percent),
+  );
+  private readonly box = createAddressBox();
+  private readonly subtitle = el("span", { class: "subtitle" }, strings.tagline);
+  private readonly toggle = el(
+    "button",
+    {
+      class: "icon-button toggle",
+      testid: "toggle-panel",
+      attrs: { type: "button", "aria-controls": "settings" },
+      on: { click: () => this.setOpen(!this.isOpen) },
+    },
+    icon("down"),
+  );
+  private readonly body = el("div", { class: "panel-body", attrs: { id: "settings" } });
+  private readonly panel = el("aside", { class: "panel surface" });
+  private readonly attribution = el("span", { testid: "attribution" });
+  private readonly position = el("span", { class: "position", attrs: { "aria-hidden": "true" } });
+
+  constructor(root: HTMLElement) {
+    this.panel.setAttribute("aria-label", strings.panel);
+    this.body.append(
+      this.list.element,
+      this.calendar.element,
+      this.switcher.element,
+      this.slider.element,
+      this.box.element,
+    );
+    this.panel.append(this.header(), this.body);
+    const docs = el("a", { attrs: { href: "docs" } }, strings.apiDocs);
+    const footer = el(
+      "footer",
+      { class: "credits", attrs: { "aria-label": strings.attribution } },
+      this.position,
+      this.attribution,
+      docs,
+    );
+    const bottom = el("div", { class: "bottom" }, this.status.element, this.stepper.element);
+    root.append(this.mapElement, this.status.progress, this.panel, bottom, footer);
+    this.setOpen(!this.narrow.matches);
+  }
+
+  get isOpen(): boolean {
+    return !this.panel.classList.contains("closed");
+  }
+
+  bind(actions: Actions): void {
+    this.actions = actions;
+  }
+
+  show({ collections, collection, layer, view, dates }: Shown): void {
+    const timed = collection !== null && hasTime(collection);
+    this.list.update(collections, collection?.id ?? null);
+    this.calendar.element.hidden = !timed;
+    this.calendar.update(dates, view.date);
+    this.stepper.update(dates, timed ? view.date : null);
+    this.switcher.update(collection?.styles ?? [], view.style);
+    this.slider.update(view.opacity);
+    this.box.update(layer);
+    this.subtitle.textContent = collection?.title ?? strings.tagline;
+    this.attribution.textContent = credits(collections, collection);
+  }
+
+  previews(address: ((style: string) => string) | null): void {
+    this.switcher.preview(address);
+  }
+
+  showPosition(position: readonly [number, number] | null): void {
+    this.position.textContent = position === null ? "" : degrees(position);
+  }
+
+  covered(): [number, number, number, number] {
+    const bottom = window.innerHeight - this.stepper.element.getBoundingClientRect().top;
+    const safe = this.stepper.element.hidden ? 0 : Math.max(0, bottom);
+    if (this.narrow.matches) return [0, 0, Math.max(safe, 72), 0];
+    return [0, 0, safe, this.panel.getBoundingClientRect().right];
+  }
+
+  private setOpen(open: boolean): void {
+    this.panel.classList.toggle("closed", !open);
+    this.body.inert = !open;
+    const label = open ? strings.collapse : strings.expand;
+    this.toggle.setAttribute("aria-expanded", String(open));
+    this.toggle.setAttribute("aria-label", label);
+    this.toggle.title = label;
+    if (open) this.actions?.opened();
+  }
+
+  private header(): HTMLElement {
+    const logo = el("img", {
+      class: "logo",
+      attrs: { src: "logo.svg", alt: "", width: 36, height: 36 },
+    });
+    return el(
+      "header",
+      { class: "panel-header" },
+      logo,
+      el("div", { class: "brand" }, el("h1", {}, strings.name), this.subtitle),
+      this.toggle,
+    );
+  }
+}
+
+function credits(collections: readonly Collection[], shown: Collection | null): string {
+  const base = collections.find(({ id }) => id === BASE_COLLECTION);
+  const texts = [shown?.attribution, base?.attribution].filter((text) => text);
+  return [...new Set(texts)].join(" · ");
+}
+
+function degrees([lon, lat]: readonly [number, number]): string {
+  const wrapped = ((((lon + 180) % 360) + 360) % 360) - 180;
+  const write = (value: number, plus: string, minus: string): string =>
+    `${Math.abs(value).toFixed(POSITION_DECIMALS)}° ${value < 0 ? minus : plus}`;
+  return `${write(lat, "N", "S")}, ${write(wrapped, "E", "W")}`;
+}
+
+export function createLayout(root: HTMLElement): Layout {
+  return new PageLayout(root);
+}

@@ -1,0 +1,99 @@
+/** Every word of the page, in one place. */
+
+const dayFormat = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  timeZone: "UTC",
+});
+const longDayFormat = new Intl.DateTimeFormat("en-GB", {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+  timeZone: "UTC",
+});
+const monthFormat = new Intl.DateTimeFormat("en-GB", {
+  month: "long",
+  year: "numeric",
+  timeZone: "UTC",
+});
+
+const at = (day: string): Date => new Date(`${day}T00:00:00Z`);
+
+export const strings = {
+  name: "Tileserver",
+  tagline: "Earth observation, drawn from the originals",
+  map: "Map of satellite images",
+  panel: "Map settings",
+  collapse: "Hide settings",
+  expand: "Show settings",
+  zoomIn: "Zoom in",
+  zoomOut: "Zoom out",
+
+  collections: "Collection",
+  noCollections: "No collections yet",
+  noCollectionsHint: "Add one with: tileserver catalogue add HREF",
+  zoomTo: (title: string) => `Zoom to ${title}`,
+  about: (title: string) => `About ${title}`,
+
+  dates: "Date",
+  stepper: "Date of the image",
+  calendar: "Days with images in this view",
+  previousDate: "Previous date",
+  nextDate: "Next date",
+  previousMonth: "Previous month",
+  nextMonth: "Next month",
+  month: "Month",
+  latest: "Latest",
+  latestHint: "Most recent image in this view",
+  clearest: "Clearest",
+  clearestHint: "Least cloud in this view",
+  weekdays: ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"],
+  legend: { clear: "clear", partly: "partly cloudy", cloudy: "cloudy", unknown: "cloud not known" },
+  noDate: "No date",
+  day: (day: string) => dayFormat.format(at(day)),
+  longDay: (day: string) => longDayFormat.format(at(day)),
+  monthName: (month: string) => monthFormat.format(at(`${month}-01`)),
+  monthOption: (month: string, count: number) =>
+    count === 0
+      ? monthFormat.format(at(`${month}-01`))
+      : `${monthFormat.format(at(`${month}-01`))} (${count})`,
+  cloud: (percent: number) => `${Math.round(percent)} % cloud`,
+  images: (count: number) => (count === 1 ? "1 image" : `${count} images`),
+  noImage: "no image",
+
+  styles: "Style",
+  opacity: "Opacity",
+  percent: (value: number) => `${value} %`,
+
+  use: "Use in QGIS and other apps",
+  useHint: "In QGIS: Layer › Add Layer › Add WMS/WMTS Layer › New, then paste the address.",
+  layerName: "Layer",
+  styleName: "Style",
+  time: "Time",
+  copy: (label: string) => `Copy the ${label} address`,
+  copied: "Copied",
+  copyFailed: "Press Ctrl+C to copy",
+  address: { wms: "WMS", wmts: "WMTS", xyz: "XYZ tiles", tilejson: "TileJSON" },
+
+  apiDocs: "API",
+  attribution: "Attribution",
+  progress: "Loading the map",
+
+  loading: "Loading…",
+  retry: "Try again",
+  unreachable: "The server cannot be reached",
+  unreachableHint: "Check that it is running and that you are online.",
+  serverError: "The server could not answer",
+  datesError: "The dates could not be loaded",
+  tilesError: (count: number) =>
+    count === 1 ? "One tile could not be drawn" : `${count} tiles could not be drawn`,
+  empty: (day: string) => `No image here on ${dayFormat.format(at(day))}`,
+  emptyHint: "Nearest dates with an image in this view:",
+  noDates: "No images in this view",
+  noDatesHint: (title: string) => `${title} has images elsewhere.`,
+  outside: (title: string) => `${title} lies outside this view`,
+  goThere: "Go to the data",
+  zoomedOut: (title: string) => `Zoom in to see ${title}`,
+};
