@@ -1,0 +1,1 @@
+"""Benchmarks: run by scripts/bench, results committed as JSON with machine facts."""
