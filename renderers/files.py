@@ -1,0 +1,166 @@
+"""Open files and decoded blocks, shared by all requests.
+
+A file is opened once: its read index is kept under (store and credential id, path, ETag). Its
+decoded blocks are kept under the same key plus the block's place. One computation per key, however
+many ask.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from cache.memory import SizedLru
+from cache.singleflight import SingleFlight
+from renderers.readers.base import Block, BlockId, RasterIndex, Reader
+from renderers.readers.registry import ReaderRegistry
+from renderers.scene import BandAsset, ObjectRef
+from renderers.sourcegrid import SourceGrid
+from renderers.stores import ByteSource, StoreRegistry
+
+FileKey = tuple[str, str, str]
+BlockKey = tuple[FileKey, BlockId]
+
+#: Bytes an open file counts for: indexes are a few kB to a few hundred kB (offsets).
+_INDEX_COST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file whose header is known.
+
+    Attributes:
+        source: Where its bytes come from, pinned to its ETag.
+        reader: What decodes them.
+        index: What the header said.
+        fresh: True when the index was built now and not taken from the catalogue.
+    """
+
+    source: ByteSource
+    reader: Reader
+    index: RasterIndex
+    fresh: bool
+
+    @property
+    def key(self) -> FileKey:
+        """Identity of the content."""
+        return self.source.ref.key
+
+
+class FileCache:
+    """Opens files by stored or built indexes, and decodes blocks into a byte-bounded cache."""
+
+    def __init__(
+        self,
+        stores: StoreRegistry,
+        readers: ReaderRegistry,
+        pool: ThreadPoolExecutor,
+        *,
+        block_bytes: int = 512 * 1024 * 1024,
+        index_bytes: int = 128 * 1024 * 1024,
+    ) -> None:
+        self._stores = stores
+        self._readers = readers
+        self._pool = pool
+        self._files: SizedLru[FileKey, OpenFile] = SizedLru(index_bytes, lambda _: _INDEX_COST)
+        self._blocks: SizedLru[BlockKey, Block] = SizedLru(block_bytes, lambda b: b.nbytes + 200)
+        self._opening: SingleFlight[FileKey, OpenFile] = SingleFlight()
+        self._loading: dict[BlockKey, asyncio.Future[Block]] = {}
+        self._tasks: set[asyncio.Task[dict[BlockId, Block]]] = set()
+
+    async def open(self, asset: BandAsset) -> OpenFile:
+        """Return the open file of a band.
+
+        Raises:
+            SourceError: It cannot be reached, or no reader can decode it.
+        """
+        key = asset.ref.key
+        found = self._files.get(key)
+        if found is None:
+            found = await self._opening.run(key, lambda: self._open(asset))
+            self._files.set(key, found)
+        return found
+
+    def forget(self, asset: BandAsset) -> None:
+        """Drop the open file of a band, for example because its ETag changed."""
+        self._files.delete(asset.ref.key)
+
+    async def blocks(self, file: OpenFile, wanted: Sequence[BlockId]) -> dict[BlockId, Block]:
+        """Return decoded blocks; all missing ones are fetched in one round of range requests.
+
+        Raises:
+            SourceError: Bytes could not be read or decoded.
+        """
+        out: dict[BlockId, Block] = {}
+        joined: dict[BlockId, asyncio.Future[Block]] = {}
+        missing: list[BlockId] = []
+        for block_id in wanted:
+            key = (file.key, block_id)
+            block = self._blocks.get(key)
+            if block is not None:
+                out[block_id] = block
+            elif (running := self._loading.get(key)) is not None:
+                joined[block_id] = running
+            else:
+                missing.append(block_id)
+        if missing:
+            # A task of its own: when this caller goes away, others still get their blocks.
+            task = asyncio.ensure_future(self._load(file, missing))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            out.update(await asyncio.shield(task))
+        for block_id, future in joined.items():
+            out[block_id] = await asyncio.shield(future)
+        return out
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """Return the figures of both caches."""
+        return {"blocks": self._blocks.stats(), "files": self._files.stats()}
+
+    async def _open(self, asset: BandAsset) -> OpenFile:
+        source = await self._stores.open(asset.ref).pinned()
+        if asset.index is not None:
+            reader = self._readers.get(asset.reader)
+            return OpenFile(source, reader, reader.load_index(asset.index), fresh=False)
+        reader, index = await self._readers.identify(source)
+        return OpenFile(source, reader, index, fresh=True)
+
+    async def _load(self, file: OpenFile, missing: Sequence[BlockId]) -> dict[BlockId, Block]:
+        loop = asyncio.get_running_loop()
+        futures = {block_id: loop.create_future() for block_id in missing}
+        for block_id, future in futures.items():
+            # Somebody may have joined; an error nobody waits for must not be warned about.
+            future.add_done_callback(lambda f: f.cancelled() or f.exception())
+            self._loading[file.key, block_id] = future
+        try:
+            parts = await file.reader.fetch(file.source, file.index, missing)
+            decoding = [
+                loop.run_in_executor(self._pool, file.reader.decode, file.index, block_id, part)
+                for block_id, part in zip(missing, parts, strict=True)
+            ]
+            blocks = dict(zip(missing, await asyncio.gather(*decoding), strict=True))
+        except BaseException as error:
+            for future in futures.values():
+                if isinstance(error, asyncio.CancelledError):
+                    future.cancel()
+                else:
+                    future.set_exception(error)
+            raise
+        finally:
+            for block_id in missing:
+                self._loading.pop((file.key, block_id), None)
+        for block_id, block in blocks.items():
+            self._blocks.set((file.key, block_id), block)
+            futures[block_id].set_result(block)
+        return blocks
+
+
+def grid_of(asset: BandAsset, file: OpenFile) -> SourceGrid | None:
+    """Return where the band's pixels lie: what the catalogue says, else what the file says."""
+    return asset.grid if asset.grid is not None else file.index.info.geobox
+
+
+def unpinned(asset: BandAsset) -> BandAsset:
+    """Return the asset without its stored index and ETag, to be looked at anew."""
+    ref = ObjectRef(asset.ref.store, asset.ref.path)
+    return replace(asset, ref=ref, index=None, reader="")

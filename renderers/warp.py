@@ -1,0 +1,211 @@
+"""Where the pixels of a target grid lie in a source file: a coarse grid of exact positions.
+
+Positions between the exact ones are interpolated bilinearly; the grid is made finer until the
+interpolation is right to `TOLERANCE`, down to every pixel where it must (poles, antimeridian).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cache.memory import SizedLru
+from renderers.crs import is_geographic, transform_points
+from renderers.geobox import FloatArray, GeoBox
+from renderers.sourcegrid import SourceGrid
+
+#: Greatest error of an interpolated position, in full-resolution source pixels times the zoom-out
+#: ratio (that is, in pixels of the level that is read).
+TOLERANCE = 0.01
+
+#: Steps tried, in target pixels, coarsest first.
+STEPS = (16, 8, 4, 2, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinateGrid:
+    """Source positions of target pixel centres, every `step` pixels.
+
+    Attributes:
+        columns: float64, shape (n, m): source column (pixel-corner coordinates, full resolution) of
+            the centre of target pixel (row i * step, column j * step); NaN where there is none.
+        rows: The same for source rows.
+        step: Target pixels between grid points.
+        width: Target pixels per row.
+        height: Target rows.
+        ratio: Full-resolution source pixels per target pixel (smaller axis, median), NaN when no
+            position is finite.
+    """
+
+    columns: FloatArray
+    rows: FloatArray
+    step: int
+    width: int
+    height: int
+    ratio: float
+
+    def extent(self) -> tuple[float, float, float, float] | None:
+        """Return (least column, least row, greatest column, greatest row), or None if empty."""
+        good = np.isfinite(self.columns) & np.isfinite(self.rows)
+        if not good.any():
+            return None
+        cols, rows = self.columns[good], self.rows[good]
+        return float(cols.min()), float(rows.min()), float(cols.max()), float(rows.max())
+
+
+def _positions(
+    target: GeoBox, source: SourceGrid, cols: FloatArray, rows: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Map target pixel coordinates to source pixel coordinates; NaN outside the projection."""
+    t = target.transform
+    x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
+    if is_geographic(target.crs) and target.crs != source.crs:
+        x, y = _on_earth(x, y)
+    x, y = transform_points(target.crs, source.crs, x, y)
+    with np.errstate(invalid="ignore"):
+        if is_geographic(source.crs):
+            x = _unwrapped(source, x)
+        col, row = source.to_pixel(x, y)
+    bad = ~(np.isfinite(col) & np.isfinite(row))
+    return np.where(bad, np.nan, col), np.where(bad, np.nan, row)
+
+
+def _on_earth(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Blank latitudes beyond the poles, which PROJ would mirror."""
+    return x, np.where(np.abs(y) > 90.0, np.inf, y)
+
+
+def _unwrapped(source: SourceGrid, lon: FloatArray) -> FloatArray:
+    """Move longitudes by whole turns to within half a turn of the source's middle."""
+    middle = 0.0
+    if isinstance(source, GeoBox):
+        west, _, east, _ = source.bounds
+        middle = (west + east) / 2.0
+    return lon - 360.0 * np.round((lon - middle) / 360.0)
+
+
+def _grid(target: GeoBox, source: SourceGrid, step: int) -> tuple[FloatArray, FloatArray]:
+    across = -(-(target.width - 1) // step) + 1 if target.width > 1 else 1
+    down = -(-(target.height - 1) // step) + 1 if target.height > 1 else 1
+    cols, rows = np.meshgrid(
+        np.arange(across, dtype=np.float64) * step + 0.5,
+        np.arange(down, dtype=np.float64) * step + 0.5,
+    )
+    return _positions(target, source, cols, rows)
+
+
+def _ratio(columns: FloatArray, rows: FloatArray, step: int, source: SourceGrid) -> float:
+    """Return source pixels per target pixel along the axis where it is smaller.
+
+    Only steps that begin or end near the file count, where there are any: far from it a projection
+    may stretch without bound.
+    """
+    ratios = []
+    for axis in (0, 1):
+        if columns.shape[axis] < 2:
+            continue
+        d_col, d_row = np.diff(columns, axis=axis), np.diff(rows, axis=axis)
+        length = np.hypot(d_col, d_row)
+        middle = [np.delete(g, -1, axis) + d / 2 for g, d in ((columns, d_col), (rows, d_row))]
+        good = np.isfinite(length)
+        near = (
+            good
+            & (np.abs(middle[0] - source.width / 2) <= source.width / 2 + length)
+            & (np.abs(middle[1] - source.height / 2) <= source.height / 2 + length)
+        )
+        if good.any():
+            ratios.append(float(np.median(length[near if near.any() else good])) / step)
+    return min(ratios) if ratios else float("nan")
+
+
+def _single_ratio(target: GeoBox, source: SourceGrid) -> float:
+    """Return the ratio of a grid one pixel wide or high, by stepping half a pixel aside."""
+    cols = np.array([target.width / 2 - 0.5, target.width / 2 + 0.5, target.width / 2])
+    rows = np.array([target.height / 2, target.height / 2, target.height / 2 + 1.0])
+    c, r = _positions(target, source, cols, rows)
+    across = float(np.hypot(c[1] - c[0], r[1] - r[0]))
+    down = float(np.hypot(c[2] - (c[0] + c[1]) / 2, r[2] - (r[0] + r[1]) / 2))
+    return min(across, down)
+
+
+def _error(
+    coarse: tuple[FloatArray, FloatArray],
+    target: GeoBox,
+    source: SourceGrid,
+    step: int,
+    reach: float,
+) -> float:
+    """Return the greatest interpolation error at the middles of those cells that touch the source.
+
+    Args:
+        coarse: Columns and rows at the grid points.
+        target: The grid to fill.
+        source: How the file's pixels lie on Earth.
+        step: Target pixels between grid points.
+        reach: Source pixels around the file within which a cell's middle counts.
+    """
+    columns, rows = coarse
+    down, across = columns.shape
+    if down < 2 or across < 2:
+        return float("inf")
+    true_columns, true_rows = _positions(
+        target,
+        source,
+        *np.meshgrid(
+            (np.arange(across - 1) + 0.5) * step + 0.5, (np.arange(down - 1) + 0.5) * step + 0.5
+        ),
+    )
+    near = (
+        (true_columns > -reach)
+        & (true_columns < source.width + reach)
+        & (true_rows > -reach)
+        & (true_rows < source.height + reach)
+    )
+    if not near.any():
+        # Nothing to see here, unless the projection's edge hides it from the middles.
+        return float("inf") if np.isnan(true_columns).any() else 0.0
+    worst = 0.0
+    for grid, true in ((columns, true_columns), (rows, true_rows)):
+        mean = (grid[:-1, :-1] + grid[1:, :-1] + grid[:-1, 1:] + grid[1:, 1:]) / 4.0
+        difference = np.abs(mean - true)[near]
+        if np.isnan(difference).any():
+            return float("inf")
+        worst = max(worst, float(difference.max()))
+    return worst
+
+
+def coordinate_grid(target: GeoBox, source: SourceGrid) -> CoordinateGrid:
+    """Return where the target's pixel centres lie in the source.
+
+    Args:
+        target: The grid to fill.
+        source: How the file's pixels lie on Earth.
+    """
+    for step in STEPS:
+        columns, rows = _grid(target, source, step)
+        ratio = _ratio(columns, rows, step, source)
+        if not np.isfinite(ratio):
+            ratio = _single_ratio(target, source)
+        if step == 1:
+            break
+        scale = max(ratio, 1.0) if np.isfinite(ratio) else 1.0
+        reach = 2.0 * step * scale
+        if _error((columns, rows), target, source, step, reach) <= TOLERANCE * scale:
+            break
+    return CoordinateGrid(columns, rows, step, target.width, target.height, ratio)
+
+
+class CoordinateGrids:
+    """Remembers coordinate grids: bands and dates of one tile share them."""
+
+    def __init__(self, capacity: int = 64 * 1024 * 1024) -> None:
+        self._grids: SizedLru[tuple[GeoBox, SourceGrid], CoordinateGrid] = SizedLru(
+            capacity, lambda grid: int(grid.columns.nbytes + grid.rows.nbytes) + 500
+        )
+
+    def get(self, target: GeoBox, source: SourceGrid) -> CoordinateGrid:
+        """Return the grid, computing it on first use."""
+        grid = self._grids.get((target, source))
+        if grid is None:
+            grid = coordinate_grid(target, source)
+            self._grids.set((target, source), grid)
+        return grid
