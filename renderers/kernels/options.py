@@ -15,16 +15,18 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import numba
 import numpy as np
-from numba.core import config
+from numba.core import config as numba_config
 
 from styles import opcodes
 
 _log = logging.getLogger(__name__)
 
+#: As text, or made of `numba.types` where an array must be allowed to be read-only.
+Signature = str | numba.core.typing.templates.Signature
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: No fast-math: contraction of multiply and add moves EVI by 1e5 ulp, and NaN must stay NaN.
@@ -37,7 +39,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def kernel(signatures: str | list[str]) -> Callable[[Function], Function]:
+def kernel(signatures: Signature | list[Signature]) -> Callable[[Function], Function]:
     """Compile a function for exactly these signatures, without the GIL, cached on disk.
 
     Args:
@@ -50,8 +52,7 @@ def kernel(signatures: str | list[str]) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         with _cache_folder() as cached:
-            compiled: Function = numba.njit(signatures, cache=cached, **_OPTIONS)(function)
-        return compiled
+            return cast(Function, numba.njit(signatures, cache=cached, **_OPTIONS)(function))
 
     return decorate
 
@@ -61,8 +62,7 @@ def inlined(function: Function) -> Function:
 
     It keeps no cache of its own: the digest of all sources covers it.
     """
-    compiled: Function = numba.njit(**_OPTIONS)(function)
-    return compiled
+    return cast(Function, numba.njit(**_OPTIONS)(function))
 
 
 def sources_digest() -> str:
@@ -103,6 +103,8 @@ def _prepare(root: Path) -> Path | None:
 
 
 _folder: Path | None = _prepare(cache_root())
+#: Typed as a plain module, as Numba fills in its settings when it is imported.
+_config: Final[Any] = numba_config
 
 
 @contextlib.contextmanager
@@ -111,9 +113,9 @@ def _cache_folder() -> Iterator[bool]:
     if _folder is None:
         yield False
         return
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(_folder)
+    before = _config.CACHE_DIR
+    _config.CACHE_DIR = str(_folder)
     try:
         yield True
     finally:
-        config.CACHE_DIR = before
+        _config.CACHE_DIR = before

@@ -1,0 +1,211 @@
+"""Style definitions: mappings, as in the library's YAML files, to styles.
+
+A definition has `id`, `title`, the bands or the formula it shows, and exactly one rule of colour::
+
+    id: ndvi
+    title: NDVI
+    description: Vegetation, from bare (brown) to dense (green).
+    expression: (nir - red) / (nir + red)     # or bands: [nir], for bands as they are
+    ramp:                                     # or rgb:, or classes:
+      range: [-0.2, 1.0]
+      map: rdylgn                             # or stops: [[-0.2, "#8c510a"], [1.0, "#01665e"]]
+    unit: ""
+    resampling: bilinear
+
+`rgb` has `stretch` (one pair, or three) and `gamma`; `classes` is a list of `value`, `name`,
+`colour`. Colours are `#rrggbb` or `#rrggbbaa`. Bands in a formula are names of letters, digits and
+`_`; `bands` takes any name.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from styles.colormaps import Colour, Palette, from_stops, named
+from styles.errors import DefinitionError, StyleError
+from styles.expression import compile_formula
+from styles.model import ClassColour, ClassEntry, ColourRule, RampColour, RgbColour, Style
+from styles.program import Program, select
+
+Path = tuple[str | int, ...]
+
+_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+_RULES = ("rgb", "ramp", "classes")
+_KEYS = {
+    "id", "title", "description", "expression", "bands", "unit", "resampling", *_RULES,
+}  # fmt: skip
+
+
+def parse_definition(definition: Any) -> Style:
+    """Make a style of its definition.
+
+    Args:
+        definition: A mapping as described above, from YAML or JSON.
+
+    Raises:
+        DefinitionError: An unknown, missing or wrong key; `path` leads to it.
+    """
+    top = _mapping(definition, (), _KEYS, required=("id", "title"))
+    style_id = _text(top["id"], ("id",))
+    if not _ID.fullmatch(style_id):
+        raise DefinitionError("letters, digits, _, - and . only, at most 64", ("id",))
+    program = _program(top)
+    resampling = top.get("resampling", "nearest" if "classes" in top else "bilinear")
+    if resampling not in ("nearest", "bilinear"):
+        raise DefinitionError("must be nearest or bilinear", ("resampling",))
+    try:
+        return Style(
+            id=style_id,
+            title=_text(top["title"], ("title",)),
+            program=program,
+            colour=_colour(top),
+            description=_text(top.get("description", ""), ("description",)),
+            unit=_text(top.get("unit", ""), ("unit",)),
+            resampling=resampling,
+        )
+    except DefinitionError:
+        raise
+    except StyleError as error:
+        raise DefinitionError(str(error)) from error
+
+
+def _program(top: Mapping[str, Any]) -> Program:
+    if ("expression" in top) == ("bands" in top):
+        raise DefinitionError("one of expression and bands is needed")
+    key = "expression" if "expression" in top else "bands"
+    try:
+        if key == "expression":
+            return compile_formula(_text(top[key], (key,)))
+        return select([_text(n, (key, k)) for k, n in enumerate(_list(top[key], (key,)))])
+    except DefinitionError:
+        raise
+    except StyleError as error:
+        raise DefinitionError(str(error), (key,)) from error
+
+
+def _colour(top: Mapping[str, Any]) -> ColourRule:
+    given = [rule for rule in _RULES if rule in top]
+    if len(given) != 1:
+        raise DefinitionError(f"exactly one of {', '.join(_RULES)} is needed")
+    rules: dict[str, Callable[[Any, Path], ColourRule]]
+    rules = {"rgb": _rgb, "ramp": _ramp, "classes": _classes}
+    try:
+        return rules[given[0]](top[given[0]], (given[0],))
+    except DefinitionError:
+        raise
+    except StyleError as error:
+        raise DefinitionError(str(error), (given[0],)) from error
+
+
+def _rgb(value: Any, path: Path) -> RgbColour:
+    rule = _mapping(value, path, {"stretch", "gamma", "channels"}, required=("stretch",))
+    stretch = _list(rule["stretch"], (*path, "stretch"))
+    if len(stretch) == 2 and not isinstance(stretch[0], Sequence):
+        stretch = [stretch] * 3
+    if len(stretch) != 3:
+        raise DefinitionError("one pair of numbers, or three", (*path, "stretch"))
+    first, second, third = (_pair(p, (*path, "stretch", k)) for k, p in enumerate(stretch))
+    names = _list(rule.get("channels", ["red", "green", "blue"]), (*path, "channels"))
+    if len(names) != 3:
+        raise DefinitionError("three names", (*path, "channels"))
+    red, green, blue = (_text(n, (*path, "channels", k)) for k, n in enumerate(names))
+    gamma = _number(rule.get("gamma", 1.0), (*path, "gamma"))
+    return RgbColour((first, second, third), gamma, (red, green, blue))
+
+
+def _ramp(value: Any, path: Path) -> RampColour:
+    rule = _mapping(value, path, {"range", "map", "stops"}, required=())
+    if ("map" in rule) == ("stops" in rule):
+        raise DefinitionError("one of map and stops is needed", path)
+    if "map" in rule:
+        if "range" not in rule:
+            raise DefinitionError("a map needs a range", path)
+        low, high = _pair(rule["range"], (*path, "range"))
+        return RampColour(_named(rule["map"], (*path, "map")), low, high)
+    if "range" in rule:
+        raise DefinitionError("stops have their range in themselves", (*path, "range"))
+    where = (*path, "stops")
+    stops = [_stop(s, (*where, k)) for k, s in enumerate(_list(rule["stops"], where))]
+    try:
+        return RampColour(from_stops(stops), stops[0][0], stops[-1][0])
+    except (StyleError, IndexError) as error:
+        raise DefinitionError("two or more stops with rising values", where) from error
+
+
+def _named(value: Any, path: Path) -> Palette:
+    try:
+        return named(_text(value, path))
+    except DefinitionError:
+        raise
+    except StyleError as error:
+        raise DefinitionError(str(error), path) from error
+
+
+def _classes(value: Any, path: Path) -> ClassColour:
+    classes = []
+    for k, item in enumerate(_list(value, path)):
+        where = (*path, k)
+        keys = {"value", "name", "colour"}
+        entry = _mapping(item, where, keys, required=("value", "name", "colour"))
+        number = entry["value"]
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise DefinitionError("must be a whole number", (*where, "value"))
+        name = _text(entry["name"], (*where, "name"))
+        classes.append(ClassEntry(number, name, _rgba(entry["colour"], (*where, "colour"))))
+    return ClassColour(tuple(classes))
+
+
+def _mapping(
+    value: Any, path: Path, keys: set[str], *, required: tuple[str, ...]
+) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise DefinitionError("must be a mapping", path)
+    for key in value:
+        if key not in keys:
+            raise DefinitionError(f"unknown key; known are {', '.join(sorted(keys))}", (*path, key))
+    for key in required:
+        if key not in value:
+            raise DefinitionError(f"{key} is missing", path)
+    return value
+
+
+def _list(value: Any, path: Path) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise DefinitionError("must be a list", path)
+    return value
+
+
+def _text(value: Any, path: Path) -> str:
+    if not isinstance(value, str):
+        raise DefinitionError("must be text", path)
+    return value
+
+
+def _number(value: Any, path: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise DefinitionError("must be a number", path)
+    return float(value)
+
+
+def _pair(value: Any, path: Path) -> tuple[float, float]:
+    items = _list(value, path)
+    if len(items) != 2:
+        raise DefinitionError("must be two numbers", path)
+    return _number(items[0], (*path, 0)), _number(items[1], (*path, 1))
+
+
+def _stop(value: Any, path: Path) -> tuple[float, Colour]:
+    items = _list(value, path)
+    if len(items) != 2:
+        raise DefinitionError("must be a value and a colour", path)
+    return _number(items[0], (*path, 0)), _rgba(items[1], (*path, 1))
+
+
+def _rgba(value: Any, path: Path) -> Colour:
+    if not isinstance(value, str) or not _COLOUR.fullmatch(value):
+        raise DefinitionError("must be a colour such as '#1a9850' or '#1a985080'", path)
+    red, green, blue, *alpha = bytes.fromhex(value[1:])
+    return red, green, blue, alpha[0] if alpha else 255

@@ -1,0 +1,235 @@
+"""What a picture is: a program, its colours, and the facts for its legend."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from styles.colormaps import STEPS, TRANSPARENT, Colour, Palette
+from styles.errors import StyleError
+from styles.program import Program
+
+Resampling = Literal["nearest", "bilinear"]
+
+#: Largest value a class may have: one byte of table per value.
+MAX_CLASS_VALUE = 65535
+
+
+class ClassEntry(NamedTuple):
+    """One class: the pixel value, its name, its colour RGBA."""
+
+    value: int
+    name: str
+    colour: Colour
+
+
+class LegendEntry(NamedTuple):
+    """One line of a legend: a class, a stop of a ramp, or a channel of a composite.
+
+    Attributes:
+        label: For people.
+        colour: RGBA.
+        value: Of the class or stop; None for channels.
+    """
+
+    label: str
+    colour: Colour
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """Facts from which a legend is drawn.
+
+    Attributes:
+        kind: `ramp` (entries are points of a continuous scale), `classes`, or `rgb` (entries are
+            the channels red, green, blue).
+        title: Of the style.
+        unit: Of the values, "" for none.
+        entries: From low to high, or in the order of the definition.
+    """
+
+    kind: Literal["ramp", "classes", "rgb"]
+    title: str
+    unit: str
+    entries: tuple[LegendEntry, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RgbColour:
+    """Three outputs as red, green and blue.
+
+    Attributes:
+        stretch: Per channel, the values that become 0 and 255.
+        gamma: Brightens the dark parts when above 1: level = t ** (1 / gamma) for t in 0..1.
+        channels: What the channels show, for the legend.
+
+    Raises:
+        StyleError: A stretch without extent, or a gamma outside 0.1 to 10.
+    """
+
+    outputs: ClassVar[int] = 3
+    stretch: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+    gamma: float = 1.0
+    channels: tuple[str, str, str] = ("red", "green", "blue")
+
+    def __post_init__(self) -> None:
+        for low, high in self.stretch:
+            _check_range(low, high)
+        if not 0.1 <= self.gamma <= 10.0:
+            raise StyleError("gamma must be 0.1 to 10")
+
+    def content(self) -> bytes:
+        """Return all that changes pixels, for the digest."""
+        return f"rgb {self.stretch!r} {self.gamma!r}".encode()
+
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Return one entry per channel."""
+        pure = ((255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255))
+        return tuple(LegendEntry(n, c) for n, c in zip(self.channels, pure, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class RampColour:
+    """One output along a palette; values outside the range take the colour of its end.
+
+    Attributes:
+        palette: uint8, shape (256, 4), see `styles.colormaps`; entry k stands for the value
+            low + k / 254 * (high - low).
+        low: Value of entry 0.
+        high: Value of entry 254.
+
+    Raises:
+        StyleError: A range without extent, or not a palette.
+    """
+
+    outputs: ClassVar[int] = 1
+    palette: Palette
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high)
+        if self.palette.shape != (STEPS + 1, 4) or self.palette[TRANSPARENT].any():
+            raise StyleError("not a palette")
+
+    def content(self) -> bytes:
+        """Return all that changes pixels, for the digest."""
+        return f"ramp {self.low!r} {self.high!r} ".encode() + self.palette.tobytes()
+
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Return five evenly spaced points of the scale."""
+        entries = []
+        for k in range(5):
+            value = self.low + k / 4 * (self.high - self.low)
+            r, g, b, a = (int(c) for c in self.palette[round(k / 4 * (STEPS - 1))])
+            entries.append(LegendEntry(f"{value:g}", (r, g, b, a), value))
+        return tuple(entries)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassColour:
+    """One output of whole numbers, each with a colour; other values are transparent.
+
+    Attributes:
+        classes: At most 255, each value once, 0 to 65535.
+        palette: uint8, shape (256, 4): entry k is the colour of `classes[k]`, entry 255 is
+            transparent.
+        table: uint8, shape (largest value + 1,): palette entry of each value, 255 for none.
+
+    Raises:
+        StyleError: No class or too many, a value twice or out of range.
+    """
+
+    outputs: ClassVar[int] = 1
+    classes: tuple[ClassEntry, ...]
+    palette: Palette = field(init=False, repr=False)
+    table: NDArray[np.uint8] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        values = [entry.value for entry in self.classes]
+        if not 1 <= len(values) <= STEPS:
+            raise StyleError(f"a style has 1 to {STEPS} classes")
+        if len(set(values)) != len(values):
+            raise StyleError("a class value is given twice")
+        if not 0 <= min(values) <= max(values) <= MAX_CLASS_VALUE:
+            raise StyleError(f"class values are 0 to {MAX_CLASS_VALUE}")
+        palette = np.zeros((STEPS + 1, 4), np.uint8)
+        palette[: len(values)] = [entry.colour for entry in self.classes]
+        table = np.full(max(values) + 1, TRANSPARENT, np.uint8)
+        table[values] = np.arange(len(values), dtype=np.uint8)
+        for name, array in (("palette", palette), ("table", table)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def content(self) -> bytes:
+        """Return all that changes pixels, for the digest."""
+        return repr([(e.value, e.colour) for e in self.classes]).encode()
+
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Return one entry per class."""
+        return tuple(LegendEntry(e.name, e.colour, float(e.value)) for e in self.classes)
+
+
+ColourRule = RgbColour | RampColour | ClassColour
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """What a picture is. Styles with equal digests give equal pixels.
+
+    Attributes:
+        id: Unique in a registry; letters, digits, `_`, `-`, `.`.
+        title: For people.
+        program: From bands (physical values) to the outputs that `colour` takes.
+        colour: How outputs become colours.
+        description: For people.
+        unit: Of the output, "" for none.
+        resampling: How source pixels are interpolated: `nearest` for classes.
+        digest: Of all that changes pixels, 32 hexadecimal digits; part of cache keys.
+
+    Raises:
+        StyleError: The program's outputs are not as many as the colours need.
+    """
+
+    id: str
+    title: str
+    program: Program
+    colour: ColourRule
+    description: str = ""
+    unit: str = ""
+    resampling: Resampling = "bilinear"
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.program.outputs != self.colour.outputs:
+            raise StyleError(
+                f"the colours take {self.colour.outputs} outputs, the program gives "
+                f"{self.program.outputs}"
+            )
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.program.digest.encode(), self.resampling.encode()):
+            digest.update(part + b";")
+        digest.update(self.colour.content())
+        object.__setattr__(self, "digest", digest.hexdigest())
+
+    @property
+    def bands(self) -> frozenset[str]:
+        """Names of the bands it needs."""
+        return frozenset(self.program.inputs)
+
+    @property
+    def legend(self) -> Legend:
+        """The facts of its legend."""
+        kinds = {RgbColour: "rgb", RampColour: "ramp", ClassColour: "classes"}
+        kind = kinds[type(self.colour)]
+        return Legend(kind, self.title, self.unit, self.colour.legend())  # type: ignore[arg-type]
+
+
+def _check_range(low: float, high: float) -> None:
+    """Refuse a range that float32 cannot tell from a point."""
+    extent = np.float32(high) - np.float32(low)
+    if not (np.isfinite(extent) and extent > 0):
+        raise StyleError(f"the range {low:g} to {high:g} must rise")
