@@ -70,17 +70,22 @@ export async function errorOf(response: Response): Promise<ApiError> {
 }
 
 /** `fetch` whose failures are an ApiError, except an abort, which stays an abort. */
-export async function request(url: string, signal: AbortSignal): Promise<Response> {
+export async function request(
+  url: string,
+  signal: AbortSignal,
+  priority: RequestPriority = "auto",
+): Promise<Response> {
   try {
-    return await fetch(url, { signal });
+    return await fetch(url, { signal, priority });
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new ApiError(0, "unreachable", "No answer from the server");
   }
 }
 
+/** Asked before tiles that wait: a browser opens only six connections to a HTTP/1.1 server. */
 async function getArray<T>(path: string, member: string, signal: AbortSignal): Promise<T[]> {
-  const response = await request(new URL(path, document.baseURI).href, signal);
+  const response = await request(new URL(path, document.baseURI).href, signal, "high");
   if (!response.ok) throw await errorOf(response);
   const body = (await response.json().catch(() => null)) as Record<string, unknown> | null;
   const value = body?.[member];

@@ -12,13 +12,22 @@ import {
 import { firstChoice, mergeDates } from "./dates";
 import type { Layout } from "./layout";
 import { ImageMap } from "./map/map";
-import { loadErrorMessage, placeMessage, tilesMessage } from "./messages";
+import {
+  loadErrorMessage,
+  outOfView,
+  placeMessage,
+  tilesMessage,
+  type Situation,
+} from "./messages";
 import { strings } from "./strings";
+import type { Message } from "./ui/status";
+import { tileAt } from "./tilegrid";
 import {
   BASE_COLLECTION,
   EMPTY_VIEW,
   formatView,
   hasTime,
+  middleOf,
   parseView,
   resolveView,
   viewBoxes,
@@ -95,14 +104,24 @@ export class App {
   }
 
   private restore(): void {
-    this.view = resolveView(parseView(window.location.search), this.collections);
+    this.setView(parseView(window.location.search));
     const { collection } = this;
     if (this.view.at !== null && this.view.zoom !== null) {
-      this.map.lookAt(this.view.at, this.view.zoom);
+      // The address is rounded: going back to the place where the map is must not nudge it.
+      const here = { ...this.view, zoom: this.map.zoom, at: this.map.center };
+      if (formatView(here) !== formatView(this.view)) this.map.lookAt(this.view.at, this.view.zoom);
     } else if (collection !== null) {
       this.map.fit(collection.bbox, { minZoom: collection.min_zoom, animate: false });
     }
     this.show();
+  }
+
+  private setView(view: View): void {
+    const before = this.view.collection;
+    this.view = resolveView(view, this.collections);
+    if (this.view.collection === before) return;
+    this.dates = [];
+    this.datesKey = "";
   }
 
   private choose(change: Partial<View>, history: History = "push"): void {
@@ -112,13 +131,10 @@ export class App {
   }
 
   private chooseCollection(id: string): void {
-    const same = { ...this.view, collection: id, style: null };
-    this.dates = [];
-    this.datesKey = "";
-    this.view = resolveView(same, this.collections);
+    this.setView({ ...this.view, collection: id, style: null });
     this.writeAddress("push");
     const { collection } = this;
-    if (collection !== null && placeMessage(this.situation(collection)) !== null) this.zoomTo(id);
+    if (collection !== null && outOfView(this.situation(collection)) !== null) this.zoomTo(id);
     this.show();
   }
 
@@ -154,22 +170,27 @@ export class App {
     this.report(false);
   }
 
-  private askForDates(): void {
+  /** What the dates of this view depend on. */
+  private get wantedDates(): string {
     const { collection } = this;
-    const boxes = viewBoxes(this.map.extent);
-    const timed = collection !== null && hasTime(collection);
-    const key = timed ? `${collection.id} ${boxes.join(" ")}` : "none";
-    if (key === this.datesKey) return;
-    this.datesKey = key;
+    if (collection === null || !hasTime(collection)) return "none";
+    return `${collection.id} ${viewBoxes(this.map.extent).join(" ")}`;
+  }
+
+  private askForDates(): void {
+    const { collection, wantedDates } = this;
+    if (wantedDates === this.datesKey) return;
+    this.datesKey = wantedDates;
     this.asking.abort();
     this.asking = new AbortController();
     window.clearTimeout(this.timer);
-    if (!timed) {
+    if (collection === null || !hasTime(collection)) {
       this.gotDates([]);
       return;
     }
     this.busy = true;
     const { signal } = this.asking;
+    const boxes = viewBoxes(this.map.extent);
     this.timer = window.setTimeout(() => {
       Promise.all(boxes.map((box) => getDates(collection.id, box, signal))).then(
         (lists) => this.gotDates(mergeDates(lists)),
@@ -198,12 +219,12 @@ export class App {
     this.report(false);
   }
 
-  private situation(collection: Collection): Parameters<typeof placeMessage>[0] {
+  private situation(collection: Collection): Situation {
     return {
       collection,
       date: this.view.date,
       dates: this.dates,
-      datesKnown: !this.busy && this.datesError === null,
+      datesKnown: !this.busy && this.wantedDates === this.datesKey,
       boxes: viewBoxes(this.map.extent),
       zoom: this.map.zoom,
       go: () => this.zoomTo(collection.id),
@@ -213,25 +234,35 @@ export class App {
 
   /** Tells what the map is doing; `complete` when all that is in view has been drawn. */
   private report(complete: boolean): void {
-    const { asked, done, failed, error } = this.map.tiles;
-    const { collection } = this;
-    const loadError = this.startError ?? this.datesError;
+    const { asked, done, failed } = this.map.tiles;
     const tilesBusy = asked > done;
-    const failing = failed > 0 || this.map.baseFailed;
-    if (loadError !== null) {
-      this.layout.status.show(loadErrorMessage(loadError, this.startError === null, () => this.retry()));
-    } else if (failed > 0 && !tilesBusy) {
-      this.layout.status.show(tilesMessage(failed, error, () => this.retry()));
-    } else if (collection !== null && !this.busy) {
-      this.layout.status.show(placeMessage(this.situation(collection)));
-    }
+    const loadError = this.startError ?? this.datesError;
     const loading = loadError === null && (this.busy || tilesBusy || !complete);
-    if (loadError !== null || (!loading && failing)) setMapState("error");
-    else setMapState(loading ? "loading" : "idle");
     this.layout.status.setProgress(asked === 0 ? 0 : done / asked, this.busy || tilesBusy);
-    if (complete && !loading) this.preview();
-    // A report that came with nothing to draw is followed by a frame, which completes it.
-    if (!complete && loadError === null) this.map.render();
+    this.tell(tilesBusy);
+    if (loading) setMapState("loading");
+    else setMapState(loadError !== null || failed + this.map.baseTiles.failed > 0 ? "error" : "idle");
+    // The next frame tells that it is complete, even when there was nothing to draw.
+    if (loading && !complete) this.map.render();
+    if (!loading) this.preview();
+  }
+
+  private tell(tilesBusy: boolean): void {
+    const message = this.message(tilesBusy);
+    // While the dates of a new view are on their way, what was said about dates stays: no flicker.
+    const keep = message === null && this.busy && this.layout.status.kind === "empty";
+    if (!keep) this.layout.status.show(message);
+  }
+
+  private message(tilesBusy: boolean): Message | null {
+    const retry = (): void => this.retry();
+    if (this.startError !== null) return loadErrorMessage(this.startError, false, retry);
+    if (this.datesError !== null) return loadErrorMessage(this.datesError, true, retry);
+    const { tiles, baseTiles } = this.map;
+    const failed = tiles.failed + baseTiles.failed;
+    if (failed > 0 && !tilesBusy) return tilesMessage(failed, tiles.error ?? baseTiles.error, retry);
+    const { collection } = this;
+    return collection === null ? null : placeMessage(this.situation(collection));
   }
 
   private retry(): void {
@@ -245,14 +276,21 @@ export class App {
     this.show();
   }
 
-  /** Shows the middle of the map in every style; only where somebody sees it. */
+  /** Shows the middle of what is in view in every style; only where somebody sees it. */
   private preview(): void {
     const { layer } = this;
     if (layer === null || !this.layout.isOpen) {
       this.layout.previews(null);
       return;
     }
-    const tile = this.map.centerTile(layer.collection);
+    const { collection } = layer;
+    const place = middleOf(viewBoxes(this.map.extent), collection.bbox);
+    if (place === null) {
+      this.layout.previews(null);
+      return;
+    }
+    const levels = [collection.min_zoom, Math.round(this.map.zoom), collection.max_zoom];
+    const tile = tileAt(...place, levels.sort((a, b) => a - b)[1] ?? collection.min_zoom);
     this.layout.previews((style) => fillTemplate(tileUrl({ ...layer, style }, false), tile));
   }
 }

@@ -18,9 +18,10 @@ export interface Situation {
   readonly choose: (date: string) => void;
 }
 
-/** Why nothing of the collection is in view; null when there is something. */
-export function placeMessage(situation: Situation): Message | null {
-  const { collection, boxes, zoom, go } = situation;
+type Place = Pick<Situation, "collection" | "boxes" | "zoom" | "go">;
+
+/** Whether the map looks elsewhere or from too far; null when the collection's place is in view. */
+export function outOfView({ collection, boxes, zoom, go }: Place): Message | null {
   const { title } = collection;
   const actions = [{ label: strings.goThere, run: go }];
   if (!boxes.some((box) => intersects(box, collection.bbox))) {
@@ -29,7 +30,14 @@ export function placeMessage(situation: Situation): Message | null {
   if (zoom <= collection.min_zoom - 1) {
     return { kind: "zoom", title: strings.zoomedOut(title), text: "", actions };
   }
-  return hasTime(collection) && situation.datesKnown ? dateMessage(situation) : null;
+  return null;
+}
+
+/** Why nothing of the collection is on the map; null when there is something. */
+export function placeMessage(situation: Situation): Message | null {
+  const elsewhere = outOfView(situation);
+  if (elsewhere !== null) return elsewhere;
+  return hasTime(situation.collection) && situation.datesKnown ? dateMessage(situation) : null;
 }
 
 function dateMessage({ collection, date, dates, go, choose }: Situation): Message | null {

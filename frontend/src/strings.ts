@@ -35,7 +35,6 @@ export const strings = {
   noCollections: "No collections yet",
   noCollectionsHint: "Add one with: tileserver catalogue add HREF",
   zoomTo: (title: string) => `Zoom to ${title}`,
-  about: (title: string) => `About ${title}`,
 
   dates: "Date",
   stepper: "Date of the image",
@@ -51,10 +50,8 @@ export const strings = {
   clearestHint: "Least cloud in this view",
   weekdays: ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"],
   legend: { clear: "clear", partly: "partly cloudy", cloudy: "cloudy", unknown: "cloud not known" },
-  noDate: "No date",
   day: (day: string) => dayFormat.format(at(day)),
   longDay: (day: string) => longDayFormat.format(at(day)),
-  monthName: (month: string) => monthFormat.format(at(`${month}-01`)),
   monthOption: (month: string, count: number) =>
     count === 0
       ? monthFormat.format(at(`${month}-01`))
@@ -81,7 +78,6 @@ export const strings = {
   attribution: "Attribution",
   progress: "Loading the map",
 
-  loading: "Loading…",
   retry: "Try again",
   unreachable: "The server cannot be reached",
   unreachableHint: "Check that it is running and that you are online.",

@@ -28,6 +28,8 @@ export const EMPTY_VIEW: View = {
 export const BASE_COLLECTION = "blue-marble";
 
 const MAX_ZOOM = 22;
+/** With these a reload moves nothing on a large screen by more than half a pixel. */
+const ZOOM_DECIMALS = 3;
 /** Where Web Mercator ends. */
 const MAX_LATITUDE = 85.0511;
 
@@ -70,7 +72,7 @@ export function formatView(view: View): string {
   if (view.style !== null) parts.push(`s=${encodeURIComponent(view.style)}`);
   if (view.date !== null) parts.push(`t=${view.date}`);
   if (view.opacity !== EMPTY_VIEW.opacity) parts.push(`o=${view.opacity}`);
-  if (view.zoom !== null) parts.push(`z=${Number(view.zoom.toFixed(2))}`);
+  if (view.zoom !== null) parts.push(`z=${Number(view.zoom.toFixed(ZOOM_DECIMALS))}`);
   if (view.at !== null) {
     const decimals = decimalsAt(view.zoom ?? 0);
     parts.push(`at=${view.at.map((value) => Number(value.toFixed(decimals))).join(",")}`);
@@ -127,4 +129,24 @@ export function intersects(a: Bbox, b: Bbox): boolean {
     return intersects(a, [b[0], b[1], 180, b[3]]) || intersects(a, [-180, b[1], b[2], b[3]]);
   }
   return a[0] <= b[2] && a[2] >= b[0] && a[1] <= b[3] && a[3] >= b[1];
+}
+
+/** Middle (longitude, latitude) of the first box's part that lies in another; null if none does. */
+export function middleOf(boxes: readonly Bbox[], other: Bbox): readonly [number, number] | null {
+  const parts: readonly Bbox[] =
+    other[0] > other[2]
+      ? [
+          [other[0], other[1], 180, other[3]],
+          [-180, other[1], other[2], other[3]],
+        ]
+      : [other];
+  for (const a of boxes) {
+    const b = parts.find((part) => intersects(a, part));
+    if (b === undefined) continue;
+    return [
+      (Math.max(a[0], b[0]) + Math.min(a[2], b[2])) / 2,
+      (Math.max(a[1], b[1]) + Math.min(a[3], b[3])) / 2,
+    ];
+  }
+  return null;
 }

@@ -12,7 +12,7 @@ import XYZ from "ol/source/XYZ";
 import { fillTemplate, tileUrl, type Layer } from "../addresses";
 import type { Bbox, Collection } from "../api";
 import { strings } from "../strings";
-import { tileAt, tileBbox, type TileAddress } from "../tilegrid";
+import { tileBbox } from "../tilegrid";
 import { intersects } from "../view";
 import { TileLoader, type TileCount } from "./tiles";
 
@@ -54,7 +54,7 @@ export class ImageMap {
   private readonly highDpi = window.devicePixelRatio >= HIGH_DPI_FROM;
   /** The layer was changed since the last frame, whose completion then says nothing any more. */
   private outdated = true;
-  private shown: { collection: string; version: string; url: string } | null = null;
+  private shown: { collection: string; url: string } | null = null;
 
   constructor(
     target: HTMLElement,
@@ -119,7 +119,7 @@ export class ImageMap {
       // Exclusive in OpenLayers: tiles of the lowest level are drawn down to half their size.
       this.images.setMinZoom(collection.min_zoom - 1);
     }
-    this.shown = { collection: collection.id, version: collection.version, url };
+    this.shown = { collection: collection.id, url };
     this.map.render();
   }
 
@@ -145,8 +145,8 @@ export class ImageMap {
     return this.loader.state;
   }
 
-  get baseFailed(): boolean {
-    return this.baseLoader.state.failed > 0;
+  get baseTiles(): TileCount {
+    return this.baseLoader.state;
   }
 
   get zoom(): number {
@@ -169,20 +169,9 @@ export class ImageMap {
     return [west, south, east, north];
   }
 
-  /** The tile in the middle of the map, at the level that is shown. */
-  centerTile(collection: Collection): TileAddress {
-    const z = Math.round(this.zoom);
-    const [lon, lat] = this.center;
-    return tileAt(lon, lat, Math.max(collection.min_zoom, Math.min(collection.max_zoom, z)));
-  }
-
   lookAt(position: readonly [number, number], zoom: number): void {
     this.view.setCenter(fromLonLat([...position]));
     this.view.setZoom(zoom);
-  }
-
-  zoomBy(levels: number): void {
-    this.view.animate({ zoom: this.zoom + levels, duration: ANIMATION_MS });
   }
 
   /** Moves so that a box fills the free part of the map. */

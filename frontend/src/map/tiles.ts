@@ -30,9 +30,9 @@ export function retryAfter(status: number, header: string | null): number | null
 
 function wait(seconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = window.setTimeout(resolve, seconds * 1000);
+    const timer = setTimeout(resolve, seconds * 1000);
     signal.addEventListener("abort", () => {
-      window.clearTimeout(timer);
+      clearTimeout(timer);
       reject(signal.reason as DOMException);
     });
   });

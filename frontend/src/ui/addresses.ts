@@ -68,11 +68,15 @@ export function createAddressBox(): AddressBox {
     fields,
     el("p", { class: "hint" }, strings.useHint),
   );
+  let shown: string | null = null;
   return {
     element,
     update(layer) {
       element.hidden = layer === null;
-      if (layer === null) return;
+      const key = JSON.stringify(layer);
+      // Kept while nothing changes: somebody may be selecting text in a field.
+      if (layer === null || key === shown) return;
+      shown = key;
       facts.replaceChildren(
         fact(strings.layerName, layer.collection.id),
         fact(strings.styleName, layer.style),

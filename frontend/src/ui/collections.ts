@@ -38,7 +38,7 @@ export function createCollectionList(actions: CollectionActions): CollectionList
       input,
       el(
         "label",
-        { attrs: { for: id } },
+        { attrs: { for: id, title: collection.description } },
         el("span", { class: "radio" }),
         el(
           "span",

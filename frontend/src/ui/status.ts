@@ -18,6 +18,7 @@ export interface Message {
 export interface Status {
   readonly element: HTMLElement;
   readonly progress: HTMLElement;
+  readonly kind: Message["kind"] | "none";
   show(message: Message | null): void;
   /** Share of the asked tiles that have come, 0 to 1. */
   setProgress(share: number, visible: boolean): void;
@@ -46,7 +47,8 @@ export function createStatus(): Status {
     },
     bar,
   );
-  let shown = "";
+  /** Words of the shown card: the same message again must not be read out again. */
+  let shown = "null";
 
   function card(message: Message): HTMLElement {
     return el(
@@ -67,14 +69,19 @@ export function createStatus(): Status {
     );
   }
 
+  let kind: Status["kind"] = "none";
   return {
     element,
     progress,
+    get kind() {
+      return kind;
+    },
     show(message) {
-      const key = JSON.stringify(message, (_, value: unknown) => value);
+      const key = JSON.stringify(message);
       if (key === shown) return;
       shown = key;
-      element.dataset["kind"] = message?.kind ?? "none";
+      kind = message?.kind ?? "none";
+      element.dataset["kind"] = kind;
       element.replaceChildren(...(message === null ? [] : [card(message)]));
     },
     setProgress(share, visible) {
