@@ -33,7 +33,7 @@ make_tree() {
 # registry_settings: how this machine reaches its registries, for pip and npm inside the base.
 registry_settings() {
   local index npm_registry bundle=/usr/local/share/build-ca.crt
-  index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null || true)}
+  index=${PIP_INDEX_URL:-$(python3 -m pip config list 2>/dev/null | sed -n "s/^global\.index-url='\(.*\)'\$/\1/p")}
   npm_registry=${NPM_CONFIG_REGISTRY:-$(npm config get registry 2>/dev/null || true)}
   install -m 644 "$CA_BUNDLE" "$TREE$bundle"
   {

@@ -196,7 +196,8 @@ def server_config(
         app: The ASGI application; for ``workers`` above 1 an import string with ``factory=True``.
         host: Address to listen on.
         port: TCP port; 0 takes a free one.
-        access_log: One line per request; a ready tile then costs three times the CPU time.
+        access_log: One line per request; a ready tile then costs two to three times the CPU
+            time.
         trusted_proxies: Addresses or networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto``
             are believed; by default nobody's.
         options: Anything else that ``uvicorn.Config`` takes, such as ``workers`` or TLS files.

@@ -129,6 +129,7 @@ def main() -> int:
             found["shutdown"] = probes.graceful(server)
         result["behaviour"][candidate.name] = {"versions": candidate.versions(), **found}
         print(f"{candidate.name}: {json.dumps(found, indent=1)}", flush=True)
+    result["machine"]["load average after"] = round(os.getloadavg()[0], 2)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     return 0

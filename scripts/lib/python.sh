@@ -36,15 +36,27 @@ ensure_uv() {
   timed "install uv" "$VENV/bin/python" -m pip install -q --disable-pip-version-check uv
 }
 
-# install ARGUMENTS...: by uv, or by pip where uv cannot (a platform without it, a registry or a
-# certificate that only pip is set up for).
+# pip_setting KEY: pip's own setting of this machine, which uv and npm do not read.
+pip_setting() {
+  # `pip config get` does not find what `pip config list` shows (seen with pip 26.3)
+  "$VENV/bin/python" -m pip config list 2>/dev/null | sed -n "s/^global\.$1='\(.*\)'\$/\1/p"
+}
+
+# registry_ca: the certificates that pip is told to trust, for the tools that must be told too.
+registry_ca() { printf '%s' "${PIP_CERT:-$(pip_setting cert)}"; }
+
+uv_install() (
+  index=${PIP_INDEX_URL:-$(pip_setting index-url)}
+  ca=$(registry_ca)
+  if [[ -n $index ]]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
+  if [[ -n $ca ]]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$ca}"; fi
+  "$VENV/bin/uv" pip install -q --python "$VENV/bin/python" "$@"
+)
+
+# install ARGUMENTS...: by uv, or by pip where uv cannot (a platform without it, a registry that
+# only pip is set up for).
 install() {
-  local index
-  index=$("$VENV/bin/python" -m pip config get global.index-url 2>/dev/null || true)
-  if [[ -n "$index" ]]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
-  if ensure_uv && "$VENV/bin/uv" pip install -q --python "$VENV/bin/python" "$@"; then
-    return 0
-  fi
+  if ensure_uv && uv_install "$@"; then return 0; fi
   say "uv could not install; trying pip"
   "$VENV/bin/python" -m pip install -q 'pip>=25.1' && # the first that knows --group
     "$VENV/bin/python" -m pip install -q "$@"

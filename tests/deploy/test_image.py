@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from PIL import Image
-from rasterio.transform import from_origin
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE = "localhost/tileserver:test"
@@ -90,7 +90,7 @@ def products(tmp_path: Path) -> Path:
         count=3,
         dtype="uint8",
         crs="EPSG:3857",
-        transform=from_origin(LEFT, TOP, PIXEL, PIXEL),
+        transform=Affine(PIXEL, 0, LEFT, 0, -PIXEL, TOP),
         photometric="RGB",
     ) as target:
         target.write(bands)
