@@ -1,0 +1,169 @@
+"""The protocols over a pipeline that draws nothing, and remembers what it was asked."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from lxml import etree
+
+from tileserver.catalogue.base import Area, Collection, DateSummary
+from tileserver.errors import UnknownCollectionError, UnknownStyleError
+from tileserver.pipeline import Picture
+from tileserver.protocols.routers import routers
+from tileserver.request import PictureRequest, cache_key
+from tileserver.settings import Settings
+from tileserver.timeaxis import TimeSpan
+
+LIMITS = {"MinTileRow", "MaxTileRow", "MinTileCol", "MaxTileCol"}
+
+
+def style(name: str) -> Any:
+    return SimpleNamespace(id=name, title=name.title(), description=f"About <{name}> & more")
+
+
+@dataclass
+class FakePipeline:
+    """Collections of any kind; pictures are their own request in words."""
+
+    collections: list[Collection]
+    days: dict[str, list[DateSummary]]
+    asked: list[PictureRequest] = field(default_factory=list)
+    areas: list[tuple[Area, TimeSpan]] = field(default_factory=list)
+    failure: Exception | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def _info(self, collection: Collection) -> Any:
+        return SimpleNamespace(
+            collection=collection, styles=tuple(style(name) for name in collection.styles)
+        )
+
+    async def layers(self) -> list[Any]:
+        return [self._info(c) for c in self.collections]
+
+    async def layer(self, collection_id: str) -> Any:
+        for collection in self.collections:
+            if collection.id == collection_id:
+                return self._info(collection)
+        raise UnknownCollectionError("no such collection", parameter="collection")
+
+    async def version(self, collection_id: str, style_id: str = "") -> str:
+        info = await self.layer(collection_id)
+        if style_id and style_id not in info.collection.styles:
+            raise UnknownStyleError("no such style", parameter="style")
+        return f"{collection_id}-7{style_id}"
+
+    async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> list[DateSummary]:
+        self.areas.append((area, time))
+        await self.layer(collection_id)
+        return self.days.get(collection_id, [])
+
+    async def picture(self, request: PictureRequest, if_none_match: str | None = None) -> Picture:
+        if self.failure is not None and request.layers:
+            raise self.failure
+        for layer in request.layers:
+            await self.version(layer.collection, layer.style)
+        self.asked.append(request)
+        etag = f'"{cache_key(request, [], [])}"'
+        if if_none_match == etag:
+            return Picture(b"", request.media_type, etag, True)
+        return Picture(repr(request).encode(), request.media_type, etag, False, self.headers)
+
+
+def collections() -> list[Collection]:
+    start, end = datetime(2024, 6, 1, 10, tzinfo=UTC), datetime(2024, 6, 21, 10, tzinfo=UTC)
+    return [
+        Collection(
+            "sentinel-2-l2a",
+            "Sentinel-2 <L2A>",
+            description="Surface reflectance & classes",
+            attribution="Contains modified Copernicus data",
+            bbox=(10.1, 50.3, 11.7000000001, 51.9),
+            time=(start, end),
+            styles=("true-color", "ndvi"),
+            min_zoom=8,
+            max_zoom=14,
+        ),
+        Collection("blue-marble", "Blue Marble", styles=("natural",), max_zoom=6),
+        Collection("fiji", "Fiji", bbox=(176.0, -20.0, -178.0, -12.0), styles=("natural",)),
+        Collection(
+            "remote",
+            "Elsewhere",
+            bbox=(5.0, 45.0, 15.0, 55.0),
+            time=(start, end),
+            styles=("true-color",),
+            remote="https://stac.example/v1",
+        ),
+        Collection("point", "One point", bbox=(7.0, 46.0, 7.0, 46.0), styles=("natural",)),
+    ]
+
+
+@pytest.fixture
+def pipeline() -> FakePipeline:
+    days = [DateSummary(date(2024, 6, day), 10.0 * day, 2) for day in (1, 11, 21)]
+    return FakePipeline(collections(), {"sentinel-2-l2a": days})
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        title="Test & service", provider="Us", contact_email="us@example.com", max_width=2000
+    )
+
+
+@pytest.fixture
+def app(pipeline: FakePipeline, settings: Settings) -> FastAPI:
+    app = FastAPI()
+    app.state.services = SimpleNamespace(pipeline=pipeline, settings=settings)
+    for router in routers():
+        app.include_router(router)
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://maps.example") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def schema() -> Callable[[str], etree.XMLSchema]:
+    """Load a schema of the offline mirror, with every import resolved inside of it."""
+    repository = Path(__file__).resolve().parents[3]
+    default = repository.parent / "shared"
+    mirror = Path(os.environ.get("TILESERVER_TEST_DATA_ROOT", default)) / "schemas"
+    if not mirror.is_dir():
+        pytest.skip("OGC schemas are absent: set TILESERVER_TEST_DATA_ROOT to their folder")
+
+    class Mirror(etree.Resolver):
+        def resolve(self, url: str, _: str, context: Any) -> Any:
+            for scheme in ("http://", "https://"):
+                if url.startswith(scheme):
+                    return self.resolve_filename(str(mirror / url.removeprefix(scheme)), context)
+            return None
+
+    loaded: dict[str, etree.XMLSchema] = {}
+
+    def load(path: str) -> etree.XMLSchema:
+        if path not in loaded:
+            parser = etree.XMLParser()
+            parser.resolvers.add(Mirror())
+            # An address and not a file name: then relative imports are addresses as well, and
+            # each schema is one document however it is imported.
+            root = etree.parse(str(mirror / "schemas.opengis.net" / path), parser)
+            # An error of the published schema: it wants limits from 1 on, and says "from 0" in the
+            # words next to it, as the standard does (OGC 07-057r7, table 13).
+            for element in root.iter("{http://www.w3.org/2001/XMLSchema}element"):
+                if element.get("name") in LIMITS and element.get("type") == "positiveInteger":
+                    element.set("type", "nonNegativeInteger")
+            loaded[path] = etree.XMLSchema(root)
+        return loaded[path]
+
+    return load

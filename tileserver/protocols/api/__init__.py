@@ -1,0 +1,1 @@
+"""JSON for the browser page: what there is to see, and when."""

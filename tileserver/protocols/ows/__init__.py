@@ -1,0 +1,1 @@
+"""One endpoint for every key-value service: `/ows?SERVICE=...`."""

@@ -1,0 +1,26 @@
+"""All protocols at once, for the application; the only place that knows them all."""
+
+from fastapi import APIRouter
+
+from tileserver.protocols.api.router import router as api_router
+from tileserver.protocols.ows.router import router as ows_router
+from tileserver.protocols.wms.service import WmsService
+from tileserver.protocols.wms.service import router as wms_router
+from tileserver.protocols.wmts.service import WmtsService
+from tileserver.protocols.wmts.service import router as wmts_router
+from tileserver.protocols.xyz.router import router as xyz_router
+
+
+def routers() -> list[APIRouter]:
+    """Return the routers of every protocol.
+
+    They find the pipeline and the settings at `request.app.state.services`.
+    """
+    wms, wmts = WmsService(), WmtsService()
+    return [
+        xyz_router(),
+        api_router(),
+        wms_router(wms),
+        wmts_router(wmts),
+        ows_router({"WMS": wms.answer, "WMTS": wmts.answer}),
+    ]

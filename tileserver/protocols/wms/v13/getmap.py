@@ -1,0 +1,222 @@
+"""GetMap of WMS 1.3.0 (OGC 06-042, 7.3): from parameters to a picture's request."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+
+from renderers.geobox import Bounds, GeoBox
+from tileserver import errors
+from tileserver.crs import OgcCrs, parse_crs
+from tileserver.pipeline import Pipeline
+from tileserver.protocols.wms.v13 import FORMATS, VERSION
+from tileserver.request import LayerRequest, PictureRequest
+from tileserver.settings import Settings
+from tileserver.timeaxis import ALWAYS, TimeSpan, parse_time
+from tileserver.web.answers import picture_answer
+from tileserver.web.context import services
+from tileserver.web.kvp import Kvp, boolean, integer, names
+
+_COLOUR = re.compile(r"(?:0x|#)?([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})", re.IGNORECASE)
+_WHITE = (255, 255, 255)
+
+# Where no projection's coordinates reach; beyond it floats lose the pixels.
+_FARTHEST = 1e12
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Size and look of a picture, without what is on it: all that a blank one needs.
+
+    Attributes:
+        width: Pixels per row.
+        height: Rows.
+        media_type: One of `FORMATS`.
+        transparent: Keep pixels without data transparent.
+        background: RGB behind them otherwise.
+    """
+
+    width: int
+    height: int
+    media_type: str
+    transparent: bool
+    background: tuple[int, int, int]
+
+    @classmethod
+    def decode(cls, kvp: Kvp, settings: Settings) -> "Canvas":
+        """Read WIDTH, HEIGHT, FORMAT, TRANSPARENT and BGCOLOR.
+
+        Raises:
+            RequestError: Missing, unreadable, or larger than the settings allow.
+        """
+        return cls(
+            _size(kvp, "WIDTH", settings.max_width),
+            _size(kvp, "HEIGHT", settings.max_height),
+            kvp.required("FORMAT", _format),
+            kvp.optional("TRANSPARENT", boolean, False),
+            kvp.optional("BGCOLOR", _colour, _WHITE),
+        )
+
+    def picture(
+        self, layers: tuple[LayerRequest, ...], bounds: Bounds, crs: str, time: TimeSpan = ALWAYS
+    ) -> PictureRequest:
+        """Return the request for a picture of this size and look.
+
+        Raises:
+            InvalidParameterError: Pixels too small for floats.
+        """
+        try:
+            geobox = GeoBox.from_bounds(bounds, self.width, self.height, crs)
+        except ValueError as error:
+            raise errors.InvalidParameterError("BBOX is too small", parameter="BBOX") from error
+        return PictureRequest(
+            layers, geobox, time, self.media_type, self.transparent, self.background
+        )
+
+    def blank(self) -> PictureRequest:
+        """Return the request for a picture of nothing."""
+        return self.picture((), (0.0, 0.0, 1.0, 1.0), "EPSG:4326")
+
+
+@dataclass(frozen=True)
+class GetMap:
+    """The parameters of GetMap, decoded.
+
+    Attributes:
+        layers: With their styles, the first at the bottom.
+        crs: Of the box.
+        bounds: Outer pixel edges, x/y order.
+        time: None where the client did not say.
+        canvas: Size and look.
+    """
+
+    layers: tuple[LayerRequest, ...]
+    crs: OgcCrs
+    bounds: Bounds
+    time: TimeSpan | None
+    canvas: Canvas
+
+    @classmethod
+    def decode(cls, kvp: Kvp, settings: Settings) -> "GetMap":
+        """Read the parameters of table 8.
+
+        Raises:
+            RequestError: In all its ways.
+        """
+        if kvp.required("VERSION", str) != VERSION:
+            raise errors.OperationNotSupportedError(
+                f"this service speaks WMS {VERSION} only", parameter="VERSION"
+            )
+        layers = _layers(kvp, settings.max_layers)
+        crs = kvp.required("CRS", parse_crs)
+        return cls(
+            layers,
+            crs,
+            crs.to_xy(kvp.required("BBOX", _box)),
+            kvp.optional("TIME", lambda text: parse_time(text, parameter="TIME"), None),
+            Canvas.decode(kvp, settings),
+        )
+
+    def picture(self) -> PictureRequest:
+        """Return what the pipeline is asked."""
+        return self.canvas.picture(
+            self.layers, self.bounds, self.crs.canonical, self.time or ALWAYS
+        )
+
+
+async def get_map(request: Request, kvp: Kvp) -> Response:
+    """Answer GetMap; with EXCEPTIONS=BLANK errors are pictures of nothing."""
+    context = services(request)
+    try:
+        asked = GetMap.decode(kvp, context.settings)
+        headers = await _check_time(asked, context.pipeline)
+        return await picture_answer(request, asked.picture(), headers=headers)
+    except errors.DOMAIN_ERRORS:
+        if kvp.text("EXCEPTIONS").upper() != "BLANK":
+            raise
+        blank = _blank(kvp, context.settings)
+        if blank is None:
+            raise
+    answer = await picture_answer(request, blank)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _blank(kvp: Kvp, settings: Settings) -> PictureRequest | None:
+    """Return the picture of nothing, or None where its own parameters are the ones at fault."""
+    try:
+        return Canvas.decode(kvp, settings).blank()
+    except errors.RequestError:
+        return None
+
+
+async def _check_time(asked: GetMap, pipeline: Pipeline) -> dict[str, str]:
+    """Check TIME against the layers' extents; return the headers that the answer needs.
+
+    A day in a gap gives an empty picture; a time before the first or after the last acquisition
+    of every layer is an error (annex C.4.2). Other catalogues' extents are not checked: they
+    grow without us.
+
+    Raises:
+        UnknownCollectionError: An unknown layer.
+        InvalidTimeError: Outside.
+    """
+    infos = [(await pipeline.layer(layer.collection)).collection for layer in asked.layers]
+    extents = [info.time for info in infos if info.time is not None]
+    if not extents:
+        return {}
+    if asked.time is None:
+        return {"Warning": "99 Default value used: time=current ISO8601"}
+    outside = not any(asked.time.touches(*extent) for extent in extents)
+    if outside and not any(info.remote for info in infos):
+        raise errors.InvalidTimeError("TIME is outside of the layers' extent", parameter="TIME")
+    return {}
+
+
+def _layers(kvp: Kvp, most: int) -> tuple[LayerRequest, ...]:
+    layers = kvp.required("LAYERS", names)
+    if len(layers) > most:
+        raise errors.TooLargeError(f"at most {most} layers in one picture", parameter="LAYERS")
+    styles = names(kvp.text("STYLES")) if kvp.text("STYLES") else ()
+    if styles and len(styles) != len(layers):
+        raise errors.UnknownStyleError("STYLES has not one entry per layer", parameter="STYLES")
+    pairs = zip(layers, styles or [""] * len(layers), strict=True)
+    return tuple(LayerRequest(layer, style) for layer, style in pairs)
+
+
+def _size(kvp: Kvp, name: str, most: int) -> int:
+    value = kvp.required(name, integer)
+    if not 1 <= value <= most:
+        raise errors.TooLargeError(f"{name} is not in 1 to {most}", parameter=name)
+    return value
+
+
+def _format(text: str) -> str:
+    """Read a media type; parameters such as `mode=8bit` are hints that may be ignored."""
+    kind = text.partition(";")[0].strip().lower()
+    if kind not in FORMATS:
+        message = f"no format {text[:40]!r}; there are {', '.join(FORMATS)}"
+        raise errors.InvalidFormatError(message, parameter="FORMAT")
+    return kind
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    match = _COLOUR.fullmatch(text)
+    if not match:
+        raise ValueError("expected 0xRRGGBB")
+    red, green, blue = (int(part, 16) for part in match.groups())
+    return red, green, blue
+
+
+def _box(text: str) -> Bounds:
+    try:
+        first, second, third, fourth = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError("expected four numbers") from error
+    box = (first, second, third, fourth)
+    if not all(math.isfinite(v) and abs(v) < _FARTHEST for v in box):
+        raise ValueError("numbers too large")
+    if first >= third or second >= fourth:
+        raise ValueError("the minimum is not below the maximum")
+    return box

@@ -1,0 +1,153 @@
+"""GetTile of WMTS 1.0.0 (OGC 07-057r7, 7.2): from parameters to a picture's request."""
+
+import re
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+
+from tileserver import errors
+from tileserver.grids import Grid, Matrix, grid
+from tileserver.layers import LayerInfo
+from tileserver.protocols.wmts.v10 import FORMATS, VERSION
+from tileserver.request import LayerRequest, PictureRequest
+from tileserver.timeaxis import ALWAYS, TimeSpan, parse_time
+from tileserver.web.answers import picture_answer
+from tileserver.web.context import services
+from tileserver.web.kvp import Kvp
+from tileserver.web.layers import drawable_bbox
+
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class GetTile:
+    """The parameters of GetTile, decoded.
+
+    Attributes:
+        layer: With its style.
+        media_type: One of `FORMATS`.
+        grid: The tile matrix set.
+        matrix: One of its levels.
+        row: From the top.
+        column: From the left.
+        time: Everything where the client did not say.
+    """
+
+    layer: LayerRequest
+    media_type: str
+    grid: Grid
+    matrix: Matrix
+    row: int
+    column: int
+    time: TimeSpan = ALWAYS
+
+    @classmethod
+    def decode(cls, kvp: Kvp) -> "GetTile":
+        """Read the parameters of table 29.
+
+        Raises:
+            RequestError: In all its ways; `parameter` names it as the standard does.
+        """
+        if kvp.required("Version", str) != VERSION:
+            message = f"the version is not {VERSION}"
+            raise errors.InvalidParameterError(message, parameter="Version")
+        layer = kvp.required("Layer", str)
+        style = kvp.text("Style")
+        if "Style" not in kvp:
+            raise errors.MissingParameterError("the parameter Style is missing", parameter="Style")
+        media_type = kvp.required("Format", _format)
+        tiles = kvp.required("TileMatrixSet", grid)
+        return cls(
+            LayerRequest(layer, style),
+            media_type,
+            tiles,
+            kvp.required("TileMatrix", tiles.matrix),
+            kvp.required("TileRow", _index),
+            kvp.required("TileCol", _index),
+            kvp.optional("Time", lambda text: parse_time(text, parameter="Time"), ALWAYS),
+        )
+
+    @classmethod
+    def from_path(cls, path: dict[str, str]) -> "GetTile":
+        """Read the parts of a REST address.
+
+        Raises:
+            RequestError: In all its ways; `parameter` names it as the standard does.
+        """
+        media_types = {extension: kind for kind, extension in FORMATS.items()}
+        if path["extension"] not in media_types:
+            raise errors.InvalidFormatError("no such format", parameter="Format")
+        tiles = grid(path["tms"])
+        return cls(
+            LayerRequest(path["layer"], path["style"]),
+            media_types[path["extension"]],
+            tiles,
+            tiles.matrix(path["matrix"]),
+            _checked("TileRow", path["row"]),
+            _checked("TileCol", path["column"]),
+            parse_time(path.get("time", ""), parameter="Time"),
+        )
+
+    def check(self, info: LayerInfo) -> None:
+        """Compare with what the layer offers.
+
+        Raises:
+            TileOutOfRangeError: Outside the layer's TileMatrixSetLimits.
+            InvalidTimeError: Before the first or after the last acquisition.
+        """
+        self.grid.geobox(self.matrix, self.column, self.row, names=("TileCol", "TileRow"))
+        limits = {m.matrix: m for m in self.grid.limits(drawable_bbox(info.collection.bbox))}
+        limit = limits.get(self.matrix.id)
+        # A grid whose own area the layer misses is not advertised, and has no limits to check.
+        if limit is not None:
+            for name, value, low, high in (
+                ("TileRow", self.row, limit.min_row, limit.max_row),
+                ("TileCol", self.column, limit.min_column, limit.max_column),
+            ):
+                if not low <= value <= high:
+                    message = f"{name} is outside {low} to {high}, the layer's limits"
+                    raise errors.TileOutOfRangeError(message, parameter=name)
+        extent = info.collection.time
+        if extent and not info.collection.remote and not self.time.touches(*extent):
+            raise errors.InvalidTimeError("Time is outside the layer's extent", parameter="Time")
+
+    def picture(self) -> PictureRequest:
+        """Return what the pipeline is asked."""
+        return PictureRequest(
+            (self.layer,),
+            self.grid.geobox(self.matrix, self.column, self.row),
+            self.time,
+            self.media_type,
+            transparent=self.media_type != "image/jpeg",
+        )
+
+
+async def answer_tile(request: Request, asked: GetTile, token: str) -> Response:
+    """Answer a tile, however it was asked.
+
+    Raises:
+        RequestError: In all its ways.
+    """
+    asked.check(await services(request).pipeline.layer(asked.layer.collection))
+    return await picture_answer(request, asked.picture(), token)
+
+
+def _index(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("expected a whole number")
+    return int(text)
+
+
+def _checked(name: str, text: str) -> int:
+    try:
+        return _index(text)
+    except ValueError as error:
+        raise errors.InvalidParameterError(f"{name}: {error}", parameter=name) from error
+
+
+def _format(text: str) -> str:
+    kind = text.lower()
+    if kind not in FORMATS:
+        message = f"no format {text[:40]!r}; there are {', '.join(FORMATS)}"
+        raise errors.InvalidFormatError(message, parameter="Format")
+    return kind

@@ -1,0 +1,69 @@
+"""TileJSON 3.0.0: a tile address with its zooms, bounds and attribution."""
+
+from typing import Annotated, Literal
+from urllib.parse import quote, urlencode
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel
+
+from tileserver.crs import normal_bbox
+from tileserver.grids import grid
+from tileserver.protocols.xyz.tiles import picture_format
+from tileserver.timeaxis import parse_time
+from tileserver.web.address import public_url
+from tileserver.web.answers import document
+from tileserver.web.context import services
+
+PATH = "/tiles/{collection}/{style}/tilejson.json"
+
+
+class TileJson(BaseModel):
+    """A TileJSON 3.0.0 document."""
+
+    tilejson: Literal["3.0.0"] = "3.0.0"
+    name: str
+    description: str
+    attribution: str
+    version: Literal["1.0.0"] = "1.0.0"
+    scheme: Literal["xyz"] = "xyz"
+    tiles: list[str]
+    minzoom: int
+    maxzoom: int
+    bounds: tuple[float, float, float, float]
+    center: tuple[float, float, int]
+
+
+async def get_tilejson(
+    request: Request,
+    collection: str,
+    style: str,
+    time: Annotated[str, Query(description="As for tiles.")] = "",
+    tms: Annotated[str, Query(description="Tile matrix set.")] = "WebMercatorQuad",
+    scale: Annotated[Literal["1", "2"], Query(description="2 for 512 px tiles.")] = "1",
+    format: Annotated[str, Query(description="png, jpg or webp.")] = "png",
+) -> Response:
+    """Describe the tiles of one style, with a version token in their address."""
+    context = services(request)
+    info = (await context.pipeline.layer(collection)).collection
+    await context.pipeline.version(collection, style)  # raises for unknown styles
+    version = await context.pipeline.version(collection, "")
+    picture_format(format)
+    parse_time(time)
+    tiles = grid(tms, parameter="tms")
+    base = public_url(request, context.settings)
+    query = urlencode({"time": time, "v": version} if time else {"v": version})
+    name = f"{quote(collection)}/{quote(style)}/{tms}"
+    double = "@2x" if scale == "2" else ""
+    west, south, east, north = bounds = normal_bbox(info.bbox)
+    lowest = int(tiles.level_like(info.min_zoom).id)
+    body = TileJson(
+        name=info.title,
+        description=info.description,
+        attribution=info.attribution,
+        tiles=[f"{base}/tiles/{name}/{{z}}/{{x}}/{{y}}{double}.{format}?{query}"],
+        minzoom=lowest,
+        maxzoom=int(tiles.level_like(info.max_zoom).id),
+        bounds=bounds,
+        center=((west + east) / 2, (south + north) / 2, lowest),
+    )
+    return document(request, body.model_dump_json().encode(), "application/json")

@@ -1,0 +1,1 @@
+"""What several protocols share on the HTTP side: parameters, addresses, documents, answers."""

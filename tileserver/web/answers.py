@@ -1,0 +1,165 @@
+"""Answers of every protocol: documents and pictures with their caching, errors by status."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from tileserver.errors import (
+    DOMAIN_ERRORS,
+    InvalidParameterError,
+    OverloadedError,
+    Problem,
+    describe,
+)
+from tileserver.request import PictureRequest
+from tileserver.settings import Settings
+from tileserver.web.context import services
+
+log = logging.getLogger(__name__)
+
+#: For addresses with the current version token: what they name never changes.
+IMMUTABLE = "public, max-age=31536000, immutable"
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+#: Turns an error into the form of one protocol.
+Reporter = Callable[[Request, Exception, Problem], Response]
+
+
+def etag_matches(if_none_match: str | None, etag: str) -> bool:
+    """Tell whether a client's copy is still good (RFC 9110, 13.1.2; weak comparison).
+
+    Args:
+        if_none_match: The header, or None.
+        etag: Quoted.
+    """
+    if not if_none_match:
+        return False
+    told = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in told or etag.removeprefix("W/") in told
+
+
+def short_lived(settings: Settings) -> str:
+    """Return the Cache-Control of addresses without a version token.
+
+    New scenes show within the time of the settings, and a 304 costs no rendering.
+    """
+    return f"public, max-age={settings.tile_max_age}"
+
+
+def document(
+    request: Request, body: bytes, media_type: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Answer a whole document with a strong ETag from its bytes; 304 where the client has it."""
+    etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    # Addresses inside may come from the Host and forwarding headers.
+    told = {
+        "ETag": etag,
+        "Cache-Control": short_lived(services(request).settings),
+        "Vary": "Host",
+        **(headers or {}),
+    }
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=told)
+    return Response(body, media_type=media_type, headers=told)
+
+
+async def picture_answer(
+    request: Request, asked: PictureRequest, token: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    """Draw and answer a picture, or 304 where the client has it.
+
+    Args:
+        request: The HTTP request, whose If-None-Match counts.
+        asked: What to draw.
+        token: The version token of the address; with the current one of the first layer's
+            collection the answer never expires.
+        headers: More headers.
+
+    Raises:
+        RequestError: See `Pipeline.picture`.
+        RenderError: See `Pipeline.picture`.
+    """
+    context = services(request)
+    picture = await context.pipeline.picture(asked, request.headers.get("if-none-match"))
+    # After the picture: a scene that comes in between makes the token old, never the picture.
+    current = token and token == await context.pipeline.version(asked.layers[0].collection, "")
+    told = {
+        "ETag": picture.etag,
+        "Cache-Control": IMMUTABLE if current else short_lived(context.settings),
+        **dict(picture.headers),
+        **(headers or {}),
+    }
+    if picture.not_modified:
+        return Response(status_code=304, headers=told)
+    return Response(picture.body, media_type=picture.media_type, headers=told)
+
+
+def problem_headers(error: Exception, problem: Problem) -> dict[str, str]:
+    """Return the headers of an error: never kept by caches, and when to try again."""
+    headers = {"Cache-Control": "no-store"}
+    if problem.status == 503:
+        headers["Retry-After"] = str(getattr(error, "retry_after", OverloadedError.retry_after))
+    return headers
+
+
+def guarded(report: Reporter, handler: Handler) -> Handler:
+    """Return a handler that may raise anything, and answers errors in a protocol's form.
+
+    Domain errors go to `report` as they are. Everything else is logged with its traceback, and
+    the client is told an internal error in the same form, without a word of what went wrong.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Exception as error:  # the edge: nothing may pass it
+            return answer_error(request, error, report)
+
+    return answer
+
+
+def reported(report: Reporter) -> type[APIRoute]:
+    """Return the route class of a protocol: its handlers are `guarded`."""
+
+    class ReportedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            return guarded(report, super().get_route_handler())
+
+    return ReportedRoute
+
+
+def add_get(router: APIRouter, path: str, handler: Callable[..., Any], **options: Any) -> None:
+    """Add a GET route, and the HEAD route that goes with it, which OpenAPI need not list.
+
+    Args:
+        router: The protocol's.
+        path: With its `{parameters}`.
+        handler: As for `APIRouter.get`.
+        options: As for `APIRouter.get`.
+    """
+    router.add_api_route(path, handler, methods=["GET"], **options)
+    router.add_api_route(path, handler, methods=["HEAD"], **options | {"include_in_schema": False})
+
+
+def answer_error(request: Request, error: Exception, report: Reporter) -> Response:
+    """Answer one error in a protocol's form; see `reported`."""
+    if isinstance(error, RequestValidationError):
+        error = _first_of(error)
+    problem = describe(error)
+    if not isinstance(error, DOMAIN_ERRORS):
+        log.error("a request to %s failed", request.url.path, exc_info=error)
+    elif problem.status >= 500:
+        detail = getattr(error, "detail", "")
+        log.warning("%s: %s %s", problem.code, problem.detail, detail)
+    return report(request, error, problem)
+
+
+def _first_of(error: RequestValidationError) -> InvalidParameterError:
+    first = error.errors()[0]
+    name = str(first["loc"][-1]) if first["loc"] else ""
+    return InvalidParameterError(f"{name}: {first['msg']}", parameter=name)

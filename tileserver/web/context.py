@@ -1,0 +1,25 @@
+"""What protocols need of the application."""
+
+from typing import Protocol, cast
+
+from fastapi import Request
+
+from tileserver.pipeline import Pipeline
+from tileserver.settings import Settings
+
+
+class Services(Protocol):
+    """What `create_app` keeps for protocols at `app.state.services`."""
+
+    @property
+    def settings(self) -> Settings:
+        """Everything an operator can set."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The way to pictures, and to what there is."""
+
+
+def services(request: Request) -> Services:
+    """Return what the application keeps for protocols."""
+    return cast(Services, request.app.state.services)

@@ -1,0 +1,90 @@
+"""What capabilities of every map protocol tell about a layer, and when that changed."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from renderers.geobox import Bounds
+from tileserver import area as areas
+from tileserver.catalogue.base import Collection
+from tileserver.crs import normal_bbox
+from tileserver.layers import LayerInfo
+from tileserver.pipeline import Pipeline
+from tileserver.timeaxis import ALWAYS, axis_values
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """A layer with its time axis.
+
+    Attributes:
+        info: The collection and its advertised styles.
+        bbox: (west, south, east, north) in degrees, west < east: all round where the data crosses
+            180 degrees, and never without an area (documents need west < east, south < north).
+        times: Values of the time axis, days or one interval of days; () for timeless data.
+    """
+
+    info: LayerInfo
+    bbox: Bounds
+    times: tuple[str, ...]
+
+
+# Data of one point still needs a box with an area; 1e-6 degrees are 0.1 m.
+_SLIVER = 1e-6
+
+
+def drawable_bbox(bbox: Bounds) -> Bounds:
+    """Return a longitude/latitude box that documents can carry; see `LayerView.bbox`."""
+    west, south, east, north = normal_bbox(bbox)
+    if east - west < _SLIVER:
+        west, east = max(west - _SLIVER, -180.0), min(east + _SLIVER, 180.0)
+    if north - south < _SLIVER:
+        south, north = max(south - _SLIVER, -90.0), min(north + _SLIVER, 90.0)
+    return west, south, east, north
+
+
+async def layer_views(pipeline: Pipeline) -> list[LayerView]:
+    """Return every layer, in order."""
+    return [
+        LayerView(
+            info,
+            drawable_bbox(info.collection.bbox),
+            await _times(pipeline, info.collection),
+        )
+        for info in await pipeline.layers()
+    ]
+
+
+async def _times(pipeline: Pipeline, collection: Collection) -> tuple[str, ...]:
+    if collection.time is None:
+        return ()
+    if collection.remote:
+        # Another server's catalogue is not walked to write a document.
+        return axis_values([moment.date() for moment in collection.time], longest=0)
+    days = await pipeline.dates(collection.id, areas.from_bbox(collection.bbox), ALWAYS)
+    return axis_values([summary.day for summary in days])
+
+
+class UpdateSequence:
+    """Numbers the states of the layers, for clients that ask "anything new since n?".
+
+    Numbers are seconds since 1970 at which this process first saw the state, so they grow over
+    restarts too. Replicas may number the same state differently; a client that meets another
+    replica reads one document more than it needed, or is told that its number is unknown.
+    """
+
+    def __init__(self) -> None:
+        self._state = b""
+        self._number = 0
+
+    def number(self, views: Sequence[LayerView]) -> int:
+        """Return the number of this state of the layers."""
+        state = hashlib.blake2b(digest_size=16)
+        for view in views:
+            styles = [(s.id, s.title, s.description) for s in view.info.styles]
+            state.update(repr((view.info.collection, styles, view.times)).encode())
+        if state.digest() != self._state:
+            self._state = state.digest()
+            self._number = max(self._number + 1, int(time.time()))
+        return self._number
