@@ -1,0 +1,378 @@
+"""The embedded catalogue: one SQLite file, shared by any number of processes on one machine."""
+
+import asyncio
+import json
+import logging
+import threading
+import time as clock
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import shapely
+from cachetools import LRUCache
+from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
+
+from renderers.scene import Scene
+from renderers.stores import StoreRegistry
+from tileserver.catalogue.base import Area, Collection, DateSummary
+from tileserver.catalogue.documents import collection_from_stac
+from tileserver.catalogue.errors import CatalogueError, UnknownItemError
+from tileserver.catalogue.revision import Change, ChangeGrid
+from tileserver.catalogue.scenes import StoredIndex, instant, microseconds, scene_of
+from tileserver.catalogue.schema import open_database
+from tileserver.catalogue.writer import Merge, Stored, Writer
+from tileserver.errors import UnknownCollectionError
+from tileserver.timeaxis import TimeSpan
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+#: Seconds between two looks at what other processes wrote.
+POLL = 1.0
+_FAR = 1e9
+_DAY_US = 86_400_000_000
+
+_FIND = """
+SELECT i.number, i.revision, i.id, i.start, i.footprint, i.cloud_cover
+FROM item_box AS b CROSS JOIN item AS i ON i.number = b.number / 2
+WHERE b.first <= :c AND b.last >= :c AND b.west <= :east AND b.east >= :west
+  AND b.south <= :north AND b.north >= :south
+  AND b.low_day <= :high_day AND b.high_day >= :low_day
+  AND i.collection = :c
+  AND (i.start IS NULL OR ((:stop IS NULL OR i.start < :stop)
+                           AND (:start IS NULL OR i.stop >= :start)))
+ORDER BY i.start DESC NULLS LAST, i.id
+"""
+
+
+class ItemSummary(NamedTuple):
+    """One line of a listing; times in microseconds since 1970, None for timeless."""
+
+    id: str
+    start: int | None
+    cloud_cover: float | None
+    assets: int
+
+
+class _Found(NamedTuple):
+    number: int
+    revision: int
+    start: int | None
+    cloud_cover: float | None
+
+
+class SqliteCatalogue:
+    """Catalogue in one SQLite file (see `tileserver.catalogue.base.Catalogue`).
+
+    Reads run in one thread and writes in another, each with its own connection, so that adding
+    never holds up a search. What other processes write is noticed within `POLL` seconds, by
+    SQLite's `data_version`.
+    """
+
+    def __init__(self, path: Path, stores: StoreRegistry, *, scenes: int = 4096) -> None:
+        """Open the file, making it where it does not exist.
+
+        Args:
+            path: The catalogue's file.
+            stores: Turns items' addresses into objects.
+            scenes: How many parsed scenes are kept in memory.
+
+        Raises:
+            CatalogueError: The file is of a newer version, or no catalogue.
+        """
+        self._stores = stores
+        self._reader = open_database(path)
+        self._follower = open_database(path)
+        self._writer = Writer(open_database(path), stores)
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="catalogue-read")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="catalogue-write")
+        # both caches are only touched by the reading thread
+        self._scenes: LRUCache[tuple[int, int], Scene] = LRUCache(scenes)
+        self._shapes: LRUCache[tuple[int, int], BaseGeometry] = LRUCache(scenes * 4)
+        self._lock = threading.Lock()
+        self._grid = ChangeGrid()
+        self._collections: dict[str, tuple[int, Collection]] = {}
+        row = self._follower.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone()
+        self._identity = str(row[0])
+        self._seen = -1
+        self._looked = 0.0
+        self._follow(force=True)
+
+    def close(self) -> None:
+        """Finish what is running and close the file."""
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self._writer.close()
+        self._reader.close()
+        self._follower.close()
+
+    # -- following the database -------------------------------------------------------------
+
+    def _follow(self, *, force: bool = False) -> None:
+        """Take in what was written since the last look; about 5 us when nothing was."""
+        with self._lock:
+            now = clock.monotonic()
+            if not force and now - self._looked < POLL:
+                return
+            self._looked = now
+            version = int(self._follower.execute("PRAGMA data_version").fetchone()[0])
+            if version == self._seen:
+                return
+            self._seen = version
+            rows = self._follower.execute(
+                "SELECT sequence, collection, west, south, east, north, start, stop FROM change"
+                " WHERE sequence > ? ORDER BY sequence",
+                (self._grid.sequence,),
+            )
+            for row in rows:
+                self._grid.note(Change(*row))
+            listed = self._follower.execute(
+                "SELECT number, id, document FROM collection ORDER BY number"
+            )
+            self._collections = {
+                id_: (number, collection_from_stac(json.loads(document)))
+                for number, id_, document in listed
+            }
+
+    def _known(self, collection_id: str) -> tuple[int, Collection]:
+        self._follow()
+        try:
+            return self._collections[collection_id]
+        except KeyError:
+            raise UnknownCollectionError("there is no such collection") from None
+
+    def known(self, collection_id: str) -> Collection:
+        """Return one collection, without waiting.
+
+        Raises:
+            UnknownCollectionError: There is none of that id.
+        """
+        return self._known(collection_id)[1]
+
+    # -- questions --------------------------------------------------------------------------
+
+    async def collections(self) -> Sequence[Collection]:
+        """Return every collection, in the order they were made."""
+        self._follow()
+        return [c for _, c in self._collections.values()]
+
+    async def collection(self, collection_id: str) -> Collection:
+        """Return one collection.
+
+        Raises:
+            UnknownCollectionError: There is none of that id.
+        """
+        return self._known(collection_id)[1]
+
+    def revision(self, collection_id: str, area: Area, time: TimeSpan) -> str:
+        """Return a token that changes when an item of that area and time comes or goes.
+
+        The same for every process that has this file open, and after a restart.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+        """
+        self._known(collection_id)
+        return f"{self._identity}-{self._grid.latest(collection_id, area.boxes, time)}"
+
+    async def search(
+        self, collection_id: str, area: Area, time: TimeSpan, limit: int
+    ) -> Sequence[Scene]:
+        """Return at most `limit` + 1 scenes that touch, most recent first, then by id.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            SourceForbiddenError: An item's file lies in a store that is not configured.
+        """
+        number, _ = self._known(collection_id)
+        return await self._read(self._search, number, area, time, limit)
+
+    async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
+        """Return the days with items that touch the area, oldest first.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+        """
+        number, _ = self._known(collection_id)
+        return await self._read(self._dates, number, area, time)
+
+    async def items(self, collection_id: str) -> Sequence[ItemSummary]:
+        """List the items of a collection, most recent first.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+        """
+        number, _ = self._known(collection_id)
+        return await self._read(self._items, number)
+
+    async def item(self, collection_id: str, item_id: str) -> dict[str, Any]:
+        """Return the STAC document of an item.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            UnknownItemError: There is no such item in it.
+        """
+        number, _ = self._known(collection_id)
+        return await self._read(self._item, number, item_id)
+
+    async def _read(self, question: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reading, question, *args)
+
+    def _matches(self, number: int, area: Area, time: TimeSpan) -> Iterator[_Found]:
+        start = None if time.start is None else microseconds(time.start)
+        stop = None if time.end is None else microseconds(time.end)
+        seen: set[int] = set()
+        found: list[tuple[Any, ...]] = []
+        for west, south, east, north in area.boxes:
+            values = {
+                "c": number, "west": west, "south": south, "east": east, "north": north,
+                "start": start, "stop": stop,
+                "low_day": -_FAR if start is None else start // _DAY_US,
+                "high_day": _FAR if stop is None else stop // _DAY_US + 1,
+            }  # fmt: skip
+            found.extend(self._reader.execute(_FIND, values))
+        if len(area.boxes) > 1:
+            found.sort(key=lambda r: (r[3] is None, -(r[3] or 0), r[2]))
+        boxes = [box(*b) for b in area.boxes]
+        for row in found:
+            if row[0] in seen:
+                continue
+            seen.add(row[0])
+            shape = self._shape(row[0], row[1], row[4])
+            if any(shape.intersects(b) for b in boxes):
+                yield _Found(row[0], row[1], row[3], row[5])
+
+    def _shape(self, number: int, revision: int, data: bytes) -> BaseGeometry:
+        shape = self._shapes.get((number, revision))
+        if shape is None:
+            shape = shapely.from_wkb(data)
+            shapely.prepare(shape)
+            self._shapes[number, revision] = shape
+        return shape
+
+    def _search(self, number: int, area: Area, time: TimeSpan, limit: int) -> list[Scene]:
+        scenes: list[Scene] = []
+        self._reader.execute("BEGIN")  # one snapshot for the finding and for reading the items
+        try:
+            for found in self._matches(number, area, time):
+                scenes.append(self._scene(found.number, found.revision))
+                if len(scenes) > limit:
+                    break
+        finally:
+            self._reader.execute("COMMIT")
+        return scenes
+
+    def _scene(self, number: int, revision: int) -> Scene:
+        scene = self._scenes.get((number, revision))
+        if scene is None:
+            document = self._reader.execute(
+                "SELECT document FROM item WHERE number = ?", (number,)
+            ).fetchone()[0]
+            rows = self._reader.execute(
+                "SELECT asset, reader, etag, size, data FROM read_index WHERE item = ?", (number,)
+            )
+            indexes = {row[0]: StoredIndex(*row) for row in rows}
+            scene = scene_of(json.loads(document), self._stores, indexes)
+            self._scenes[number, revision] = scene
+        return scene
+
+    def _dates(self, number: int, area: Area, time: TimeSpan) -> list[DateSummary]:
+        return summarise((f.start, f.cloud_cover) for f in self._matches(number, area, time))
+
+    def _items(self, number: int) -> list[ItemSummary]:
+        rows = self._reader.execute(
+            "SELECT id, start, cloud_cover,"
+            " (SELECT count(*) FROM json_each(document, '$.assets') AS a"
+            "   WHERE a.value ->> '$.bands' IS NOT NULL)"
+            " FROM item WHERE collection = ? ORDER BY start DESC NULLS LAST, id",
+            (number,),
+        )
+        return [ItemSummary(*row) for row in rows]
+
+    def _item(self, number: int, item_id: str) -> dict[str, Any]:
+        row = self._reader.execute(
+            "SELECT document FROM item WHERE collection = ? AND id = ?", (number, item_id)
+        ).fetchone()
+        if row is None:
+            raise UnknownItemError("there is no such item in the collection")
+        document: dict[str, Any] = json.loads(row[0])
+        return document
+
+    # -- changes ----------------------------------------------------------------------------
+
+    async def put_collection(self, collection: Collection) -> None:
+        """Make a collection, or replace what is said of it; its items stay."""
+        await self._write(self._writer.put_collection, collection)
+
+    async def put_item(
+        self, item: Mapping[str, Any], indexes: Sequence[StoredIndex], merge: Merge
+    ) -> Stored:
+        """Add or replace an item with its read indexes, in one transaction.
+
+        Args:
+            item: In canonical form; its `collection` need not exist yet.
+            indexes: Read indexes of its assets.
+            merge: Called inside the transaction with the collection as it is (None for a new one)
+                and the item's row; returns the collection as it is with the item.
+
+        Returns:
+            Whether it was added, updated, or there already, just so.
+
+        Raises:
+            SourceUnsupportedError: The item has no footprint.
+            SourceCorruptError: Its time cannot be read.
+            CatalogueError: The database refuses.
+        """
+        return await self._write(self._writer.put_item, item, indexes, merge)
+
+    async def remove(self, collection_id: str, item_id: str | None = None) -> int:
+        """Remove an item, or a collection with all its items; returns how many items went.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            UnknownItemError: There is no such item in it.
+        """
+        number, _ = self._known(collection_id)
+        return await self._write(self._writer.remove, number, item_id)
+
+    async def save_index(self, scene: Scene, band: str, reader: str, index: bytes) -> None:
+        """Keep a read index that was built on first touch; a failure to keep it is only logged.
+
+        The identity (ETag, size) kept with it is that of the band's `ref`.
+        """
+        try:
+            number = await self._write(self._writer.save_index, scene, band, reader, index)
+        except CatalogueError:
+            _log.exception("a read index of %s/%s was not kept", scene.collection, scene.id)
+            return
+        await self._read(self._forget, number)
+
+    def _forget(self, number: int) -> None:
+        for key in [k for k in self._scenes if k[0] == number]:
+            del self._scenes[key]
+
+    async def _write(self, change: Callable[..., T], *args: object) -> T:
+        result = await asyncio.get_running_loop().run_in_executor(self._writing, change, *args)
+        self._follow(force=True)
+        return result
+
+
+def summarise(days: Iterable[tuple[int | None, float | None]]) -> list[DateSummary]:
+    """Count items by UTC day, oldest first.
+
+    Args:
+        days: Time in microseconds since 1970 (None for timeless: not counted) and cloud cover in
+            percent (None unknown) of each item.
+    """
+    summary: dict[date, DateSummary] = {}
+    for start, cloud in days:
+        if start is None:
+            continue
+        day = instant(start).date()
+        have = summary.get(day, DateSummary(day, None, 0))
+        known = [c for c in (have.cloud_cover, cloud) if c is not None]
+        summary[day] = DateSummary(day, min(known, default=None), have.items + 1)
+    return sorted(summary.values())

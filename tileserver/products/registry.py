@@ -1,0 +1,65 @@
+"""The products that are recognised, in the order they are asked."""
+
+from collections.abc import Sequence
+
+from renderers.errors import SourceUnsupportedError
+from renderers.readers.registry import ReaderRegistry
+from renderers.stores import StoreRegistry
+from tileserver.products.base import Access, Candidate, Hints, Product, ProductItem
+from tileserver.products.cog.product import CogProduct
+from tileserver.products.sentinel2.product import Sentinel2Product
+from tileserver.products.stac.product import StacProduct
+
+#: The first that recognises a file has it; single rasters come last.
+PRODUCTS: tuple[Product, ...] = (Sentinel2Product(), StacProduct(), CogProduct())
+
+
+async def find(
+    href: str, access: Access, products: Sequence[Product] = PRODUCTS
+) -> list[Candidate]:
+    """Recognise the products at an address: a file, a folder with whatever lies below, a URL.
+
+    Raises:
+        SourceUnsupportedError: There is nothing that any product knows.
+        SourceError: Other kinds, by what the store answered.
+    """
+    files = await access.files(href)
+    alone = files == (href,)
+    found: list[Candidate] = []
+    for product in products:
+        candidates = await product.find(files, access, alone=alone)
+        found.extend(candidates)
+        claimed = {f for c in candidates for f in (*c.files, c.href)}
+        files = tuple(f for f in files if f not in claimed)
+        if not files:
+            break
+    if not found:
+        raise SourceUnsupportedError("no product is recognised at this address")
+    return found
+
+
+async def describe(
+    candidate: Candidate, access: Access, hints: Hints, products: Sequence[Product] = PRODUCTS
+) -> Sequence[ProductItem]:
+    """Describe what `find` found.
+
+    Raises:
+        SourceError: One of its kinds; the message tells the user what is wrong with it.
+    """
+    product = next(p for p in products if p.id == candidate.product)
+    return await product.describe(candidate, access, hints)
+
+
+async def recognise(
+    href: str, stores: StoreRegistry, readers: ReaderRegistry, hints: Hints | None = None
+) -> list[ProductItem]:
+    """Return the items of every product at an address.
+
+    Raises:
+        SourceError: One of its kinds, for the first product that cannot be described.
+    """
+    access = Access(stores, readers)
+    found: list[ProductItem] = []
+    for candidate in await find(href, access):
+        found.extend(await describe(candidate, access, hints or Hints()))
+    return found

@@ -1,0 +1,1 @@
+"""Other people's STAC items, collections and APIs."""

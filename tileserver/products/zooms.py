@@ -1,0 +1,19 @@
+"""Which zooms of the web map grid a raster is worth."""
+
+import math
+
+from shapely.geometry.base import BaseGeometry
+
+from renderers.crs import metres_per_unit
+from renderers.geobox import GeoBox
+
+#: Metres per pixel of WebMercatorQuad at zoom 0 on the equator, 256 px tiles (OGC 17-083r4, D.1).
+_ZOOM_0 = 156543.03392804097
+
+
+def native_zoom(grid: GeoBox, footprint: BaseGeometry) -> int:
+    """Return the first zoom whose pixels are no coarser than the raster's, at most 24."""
+    metres = min(grid.resolution) * metres_per_unit(grid.crs)
+    latitude = min(85.0, abs(footprint.bounds[1]), abs(footprint.bounds[3]))
+    zoom = math.log2(_ZOOM_0 * math.cos(math.radians(latitude)) / metres)
+    return max(0, min(24, math.ceil(zoom - 0.01)))
