@@ -33,7 +33,8 @@ STRIP_ROWS = 240  # a multiple of 6, so that 20 m and 60 m pixels never straddle
 # the optics, which turns the edges of fields into mixed pixels.
 BLUR = (0.14, 0.72, 0.14)
 # Standard deviation of noise: a floor, and a part that grows with the signal. Set so that a
-# lossless 10 m band takes the 7 to 8.2 bits per pixel of real ones (118 to 123 MB at 10980 px).
+# lossless 10 m band takes 7.5 to 8.7 bits per pixel where all of it was seen (a full B02 measured
+# 117 MB; the bands of a genuine product have 118 to 123 MB).
 NOISE_FLOOR = 0.0016  # reflectance
 NOISE_GROWTH = 0.0038  # reflectance per square root of reflectance
 TRUE_COLOUR_WHITE = 0.2  # reflectance shown as 255 in an L2A true-colour image
