@@ -24,21 +24,37 @@ import msgpack
 import numpy as np
 import rasterio
 from affine import Affine
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from renderers.crs import canonical_name
-from renderers.errors import SourceChangedError, SourceCorruptError, SourceUnsupportedError
+from renderers.errors import (
+    SourceChangedError,
+    SourceCorruptError,
+    SourceUnavailableError,
+    SourceUnsupportedError,
+)
 from renderers.readers.base import Block, BlockId, Level, RasterIndex, RasterInfo, Reader
+from renderers.readers.jp2.boxes import RAW_CODESTREAM, SIGNATURE
 from renderers.readers.spool import Spool
 from renderers.stores import ByteRange, ByteSource
 
 T = TypeVar("T")
 
-#: Formats that GDAL may open, and nothing else.
-DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
+#: Formats that GDAL may open, by their first bytes; GDAL is told which, and tries no other.
+DRIVERS = (
+    (b"II*\0", "GTiff"),
+    (b"MM\0*", "GTiff"),
+    (b"II+\0", "GTiff"),
+    (b"MM\0+", "GTiff"),
+    (SIGNATURE, "JP2OpenJPEG"),
+    (RAW_CODESTREAM, "JP2OpenJPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+)
 #: Side of the blocks that we ask for, whatever blocks the file has.
 BLOCK = 512
 #: Samples of one block, all bands.
@@ -52,6 +68,9 @@ COPY_QUOTA = 8 * 1024**3
 #: Names the form of `GdalIndex.to_bytes`.
 MAGIC = b"gdal-index-1\n"
 _LISTS = ("scales", "offsets", "descriptions")
+
+#: rasterio turns most of GDAL's errors into its own, some pass as they are.
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -139,7 +158,7 @@ def geotiff_keys(data: bytes) -> GeoTiffKeys:
     try:
         with _environment(), MemoryFile(data) as memory, memory.open(driver="GTiff") as dataset:
             return _georeference(dataset)
-    except RasterioError as error:
+    except GDAL_ERRORS as error:
         raise SourceCorruptError("the GeoTIFF keys cannot be read", detail=str(error)) from error
 
 
@@ -284,8 +303,8 @@ class GdalReader(Reader):
                 for number, factor in enumerate(full.overviews(1), 1):
                     levels.append(_level(full, self._dataset(path, key, number), factor))
                 return GdalIndex(_info(full, tuple(levels), alpha), alpha)
-            except RasterioError as error:
-                raise _unreadable(error) from error
+            except GDAL_ERRORS as error:
+                raise _unreadable(error, path) from error
 
     def _read(
         self, path: Path, key: tuple[str, str, str], index: GdalIndex, block: BlockId
@@ -297,8 +316,8 @@ class GdalReader(Reader):
                 bands = [band for band in dataset.indexes if band != index.alpha]
                 pixels = dataset.read(bands, window=window)
                 mask = _mask(dataset, window, index)
-            except RasterioError as error:
-                raise _unreadable(error) from error
+            except GDAL_ERRORS as error:
+                raise _unreadable(error, path) from error
         if pixels.dtype != index.info.dtype:
             raise SourceCorruptError("pixels of another type than the index says")
         return (pixels.tobytes(),) if mask is None else (pixels.tobytes(), mask)
@@ -310,15 +329,23 @@ def _ours(index: RasterIndex) -> GdalIndex:
     return index
 
 
-def _unreadable(error: RasterioError) -> SourceCorruptError:
+def _unreadable(error: Exception, path: Path) -> SourceCorruptError:
     """GDAL's own words hold the path, so they stay in `detail`."""
-    cause = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+    cause = f"{path}: {error}: {error.__cause__ or ''}"
     return SourceCorruptError("GDAL cannot read the file", detail=cause)
 
 
 def _open(path: Path, level: int) -> DatasetReader:
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:  # a copy may have been evicted, a local file deleted, meanwhile
+        raise SourceUnavailableError("the file cannot be opened", detail=str(error)) from error
+    driver = next((name for start, name in DRIVERS if head.startswith(start)), None)
+    if driver is None:
+        raise SourceUnsupportedError("the file is of no known raster format", detail=str(path))
     options = {"overview_level": level - 1} if level else {}
-    return rasterio.open(path, driver=list(DRIVERS), sharing=False, **options)
+    return rasterio.open(path, driver=driver, sharing=False, **options)
 
 
 def _window(index: GdalIndex, block: BlockId) -> Window:

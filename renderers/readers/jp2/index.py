@@ -29,6 +29,15 @@ from renderers.stores import ByteRange
 
 #: Names the form of `to_bytes`; another form has another number.
 MAGIC = b"jp2-index-1\n"
+#: What damage to a stored index raises while it is read back.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    struct.error,
+    msgpack.UnpackException,
+)
 #: Bytes of a main header that an index keeps.
 MAX_HEADER = 64 * 1024
 
@@ -142,7 +151,7 @@ class Jp2Index(RasterIndex):
             return cls._load(msgpack.unpackb(data[len(MAGIC) :], strict_map_key=True))
         except SourceCorruptError:
             raise
-        except (ValueError, TypeError, KeyError, IndexError, msgpack.UnpackException) as error:
+        except _UNREADABLE as error:
             raise SourceCorruptError("the stored JPEG 2000 index is damaged") from error
 
     @classmethod

@@ -146,6 +146,8 @@ async def _with_length(window: Window, start: int, stop: int, head: PartHead) ->
     length = stop - start - (2 if closed else 0)
     if length < head.header:
         raise truncated()
+    if length >> 32:
+        raise SourceUnsupportedError("JPEG 2000 with very large tiles")
     return head._replace(length=length)
 
 
