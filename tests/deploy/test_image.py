@@ -91,7 +91,6 @@ def products(tmp_path: Path) -> Path:
         dtype="uint8",
         crs="EPSG:3857",
         transform=Affine(PIXEL, 0, LEFT, 0, -PIXEL, TOP),
-        photometric="RGB",
     ) as target:
         target.write(bands)
     return folder
