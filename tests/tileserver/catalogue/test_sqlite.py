@@ -1,0 +1,255 @@
+"""The embedded catalogue: what is found, in which order, and when revisions move."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from renderers.scene import ObjectRef
+from tileserver.catalogue import sqlite as module
+from tileserver.catalogue.base import Area
+from tileserver.catalogue.errors import UnknownItemError
+from tileserver.catalogue.scenes import StoredIndex
+from tileserver.catalogue.sqlite import SqliteCatalogue
+from tileserver.errors import UnknownCollectionError
+from tileserver.timeaxis import ALWAYS, TimeSpan
+
+WORLD = Area(((-180.0, -90.0, 180.0, 90.0),))
+HERE = Area(((10.4, 10.4, 10.6, 10.6),))
+THERE = Area(((-60.5, -20.5, -60.4, -20.4),))
+
+
+def day(first, last=None):
+    last = last or first + 1
+    return TimeSpan(datetime(2024, 1, first, tzinfo=UTC), datetime(2024, 1, last, tzinfo=UTC))
+
+
+async def test_most_recent_first_then_by_id_then_timeless(catalogue, make, merge):
+    for document in (
+        make("b", 10, 10, day=3),
+        make("a", 10, 10, day=3),
+        make("old", 10, 10, day=1),
+        make("always", 10, 10, timeless=True),
+        make("elsewhere", 50, 10, day=4),
+    ):
+        await catalogue.put_item(document, [], merge)
+    found = await catalogue.search("c", HERE, ALWAYS, 10)
+    assert [s.id for s in found] == ["a", "b", "old", "always"]
+    assert found[0].datetime == datetime(2024, 1, 3, 10, tzinfo=UTC)
+    assert found[3].datetime is None
+    assert found[0].cloud_cover == 5.0
+
+
+async def test_one_more_than_the_limit_tells_that_there_are_more(catalogue, make, merge):
+    for number in range(5):
+        await catalogue.put_item(make(f"i{number}", 10, 10), [], merge)
+    assert len(await catalogue.search("c", HERE, ALWAYS, 3)) == 4
+    assert len(await catalogue.search("c", HERE, ALWAYS, 5)) == 5
+
+
+async def test_time_is_half_open_and_timeless_items_match_any(catalogue, make, merge):
+    await catalogue.put_item(make("one", 10, 10, day=1), [], merge)
+    await catalogue.put_item(make("two", 10, 10, day=2), [], merge)
+    await catalogue.put_item(make("always", 10, 10, timeless=True), [], merge)
+    assert [s.id for s in await catalogue.search("c", HERE, day(1), 9)] == ["one", "always"]
+    assert [s.id for s in await catalogue.search("c", HERE, day(3), 9)] == ["always"]
+    exact = TimeSpan(datetime(2024, 1, 1, 10, tzinfo=UTC), datetime(2024, 1, 2, 10, tzinfo=UTC))
+    assert [s.id for s in await catalogue.search("c", HERE, exact, 9)] == ["one", "always"]
+
+
+async def test_the_exact_footprint_counts_not_its_box(catalogue, make, merge):
+    document = make("triangle", 10, 10, size=4)
+    corners = [[10, 10], [14, 10], [10, 14], [10, 10]]
+    document["geometry"] = {"type": "Polygon", "coordinates": [corners]}
+    await catalogue.put_item(document, [], merge)
+    assert await catalogue.search("c", Area(((10.1, 10.1, 10.2, 10.2),)), ALWAYS, 1)
+    assert not await catalogue.search("c", Area(((13.5, 13.5, 13.9, 13.9),)), ALWAYS, 1)
+
+
+async def test_across_180_degrees_and_at_the_pole(catalogue, make, merge):
+    await catalogue.put_item(make("date line", 179.5, 10), [], merge)
+    await catalogue.put_item(make("pole", -180, 60, size=30), [], merge)
+    for west, east in ((179.6, 179.7), (-179.8, -179.7)):
+        found = await catalogue.search("c", Area(((west, 10.2, east, 10.4),)), ALWAYS, 5)
+        assert [s.id for s in found] == ["date line"]
+    both = Area(((179.6, 10.2, 180.0, 10.4), (-180.0, 10.2, -179.8, 10.4)))
+    assert len(await catalogue.search("c", both, ALWAYS, 5)) == 1
+    assert await catalogue.search("c", Area(((-170, 89.9, -169, 90),)), ALWAYS, 5)
+    collection = await catalogue.collection("c")
+    assert collection.bbox[0] > collection.bbox[2] or collection.bbox[0] == -180
+
+
+async def test_scale_nodata_grid_and_index_come_with_the_scene(catalogue, make, merge, tmp_path):
+    index = StoredIndex("B04", "tiff", '"etag"', 99, b"index")
+    await catalogue.put_item(make("a", 10, 10), [index], merge)
+    (scene,) = await catalogue.search("c", HERE, ALWAYS, 1)
+    assert scene.bands["red"] is scene.bands["B04"]
+    band = scene.bands["red"]
+    assert (band.scale, band.offset, band.nodata, band.band) == (1e-4, -0.1, 0.0, 1)
+    assert (band.reader, band.index) == ("tiff", b"index")
+    assert band.ref == ObjectRef("file", str(tmp_path / "a.tif").lstrip("/"), '"etag"', 99)
+    assert (band.grid.width, band.grid.crs) == (100, "EPSG:4326")
+
+
+async def test_the_same_again_changes_nothing_and_another_file_does(catalogue, make, merge):
+    index = StoredIndex("B04", "tiff", '"one"', 9, b"index")
+    assert await catalogue.put_item(make("a", 10, 10), [index], merge) == "added"
+    before = catalogue.revision("c", HERE, ALWAYS)
+    assert await catalogue.put_item(make("a", 10, 10), [index], merge) == "unchanged"
+    assert catalogue.revision("c", HERE, ALWAYS) == before
+    changed = index._replace(etag='"two"')
+    assert await catalogue.put_item(make("a", 10, 10), [changed], merge) == "updated"
+    assert catalogue.revision("c", HERE, ALWAYS) != before
+    (scene,) = await catalogue.search("c", HERE, ALWAYS, 1)
+    assert scene.bands["red"].ref.etag == '"two"'
+
+
+async def test_revisions_move_where_the_change_is_and_only_there(catalogue, make, merge):
+    await catalogue.put_item(make("far", -61, -21), [], merge)
+
+    def revisions():
+        return [
+            catalogue.revision("c", HERE, ALWAYS),
+            catalogue.revision("c", HERE, day(1)),
+            catalogue.revision("c", HERE, day(5)),
+            catalogue.revision("c", THERE, ALWAYS),
+        ]
+
+    first = revisions()
+    await catalogue.put_item(make("a", 10, 10, day=1), [], merge)
+    second = revisions()
+    assert [a != b for a, b in zip(first, second, strict=True)] == [True, True, False, False]
+    await catalogue.remove("c", "a")
+    third = revisions()
+    assert [a != b for a, b in zip(second, third, strict=True)] == [True, True, False, False]
+
+
+async def test_a_moved_item_changes_both_places(catalogue, make, merge):
+    await catalogue.put_item(make("a", 10, 10), [], merge)
+    here, there = (catalogue.revision("c", a, ALWAYS) for a in (HERE, THERE))
+    await catalogue.put_item(make("a", -61, -21), [], merge)
+    assert catalogue.revision("c", HERE, ALWAYS) != here
+    assert catalogue.revision("c", THERE, ALWAYS) != there
+    assert not await catalogue.search("c", HERE, ALWAYS, 5)
+    assert await catalogue.search("c", THERE, ALWAYS, 5)
+
+
+async def test_revisions_are_the_same_after_a_restart(catalogue, make, merge, tmp_path, stores):
+    for number in range(4):
+        await catalogue.put_item(make(f"i{number}", 10 + number, 10, day=number + 1), [], merge)
+    await catalogue.remove("c", "i2")
+    areas = [HERE, THERE, WORLD, Area(((12.0, 10.0, 12.1, 10.1),))]
+    again = SqliteCatalogue(tmp_path / "catalogue.sqlite", stores)
+    for area in areas:
+        for time in (ALWAYS, day(1), day(3)):
+            assert again.revision("c", area, time) == catalogue.revision("c", area, time)
+    again.close()
+
+
+async def test_extent_and_time_follow_the_items(catalogue, make, merge):
+    await catalogue.put_item(make("a", 10, 10, day=1), [], merge)
+    await catalogue.put_item(make("b", 20, 10, day=4), [], merge)
+    collection = await catalogue.collection("c")
+    assert collection.bbox == pytest.approx((10, 10, 21, 11))
+    assert [t.day for t in collection.time] == [1, 4]
+    await catalogue.remove("c", "b")
+    collection = await catalogue.collection("c")
+    assert collection.bbox == pytest.approx((10, 10, 11, 11))
+    assert [t.day for t in collection.time] == [1, 1]
+
+
+async def test_days_with_their_clearest_item(catalogue, make, merge):
+    for name, when, cloud in (("a", 1, 30.0), ("b", 1, 10.0), ("c", 2, None), ("far", 3, 0.0)):
+        document = make(name, 60 if name == "far" else 10, 10, day=when)
+        document["properties"]["eo:cloud_cover"] = cloud
+        await catalogue.put_item(document, [], merge)
+    days = await catalogue.dates("c", HERE, ALWAYS)
+    assert [(d.day.day, d.cloud_cover, d.items) for d in days] == [(1, 10.0, 2), (2, None, 1)]
+
+
+async def test_unknown_names_are_errors(catalogue, make, merge):
+    with pytest.raises(UnknownCollectionError):
+        await catalogue.search("nothing", HERE, ALWAYS, 1)
+    with pytest.raises(UnknownCollectionError):
+        catalogue.revision("nothing", HERE, ALWAYS)
+    await catalogue.put_item(make("a", 10, 10), [], merge)
+    with pytest.raises(UnknownItemError):
+        await catalogue.remove("c", "b")
+    assert await catalogue.remove("c") == 1
+    with pytest.raises(UnknownCollectionError):
+        await catalogue.collection("c")
+
+
+async def test_a_collection_made_anew_never_has_an_old_revision(catalogue, make, merge):
+    await catalogue.put_item(make("a", 10, 10), [], merge)
+    before = catalogue.revision("c", HERE, ALWAYS)
+    await catalogue.remove("c")
+    await catalogue.put_item(make("b", 10, 10), [], merge)
+    assert catalogue.revision("c", HERE, ALWAYS) != before
+
+
+async def test_an_index_built_on_first_touch_is_kept(catalogue, make, merge, caplog):
+    await catalogue.put_item(make("a", 10, 10), [], merge)
+    (scene,) = await catalogue.search("c", HERE, ALWAYS, 1)
+    before = catalogue.revision("c", HERE, ALWAYS)
+    ref = replace(scene.bands["red"].ref, etag='"e"', size=5)
+    bands = {"red": replace(scene.bands["red"], ref=ref)}
+    await catalogue.save_index(replace(scene, bands=bands), "red", "tiff", b"built")
+    (again,) = await catalogue.search("c", HERE, ALWAYS, 1)
+    assert again.bands["red"].index == b"built"
+    assert again.bands["red"].ref == ref
+    assert catalogue.revision("c", HERE, ALWAYS) == before
+    await catalogue.remove("c", "a")
+    await catalogue.save_index(scene, "red", "tiff", b"late")
+    assert "was not kept" in caplog.text
+
+
+_ADDER = """
+import asyncio, json, sys
+from pathlib import Path
+from renderers.stores import StorePolicy, StoreRegistry
+from tileserver.catalogue.base import BandInfo, Collection
+from tileserver.catalogue.sqlite import SqliteCatalogue
+
+async def main(path, documents):
+    stores = StoreRegistry(policy=StorePolicy(file_roots=(Path(path).parent,)))
+    catalogue = SqliteCatalogue(Path(path), stores)
+    for document in documents:
+        await catalogue.put_item(
+            document, [], lambda have: have or Collection("c", "c", bands=(BandInfo("B04"),)))
+    print(json.dumps(len(documents)))
+    catalogue.close()
+
+asyncio.run(main(sys.argv[1], json.load(sys.stdin)))
+"""
+
+
+async def test_another_process_adds_while_this_one_serves(
+    catalogue, make, merge, tmp_path, monkeypatch
+):
+    import json  # noqa: PLC0415
+
+    monkeypatch.setattr(module, "POLL", 0.0)
+    await catalogue.put_item(make("first", 10, 10), [], merge)
+    here, there = (catalogue.revision("c", a, ALWAYS) for a in (HERE, THERE))
+    documents = [make(f"n{i}", 10, 10, day=1 + i % 28) for i in range(60)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _ADDER, str(tmp_path / "catalogue.sqlite"),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )  # fmt: skip
+    talking = asyncio.create_task(process.communicate(json.dumps(documents).encode()))
+    counts = [1]
+    while not talking.done():
+        counts.append(len(await catalogue.search("c", HERE, ALWAYS, 100)))
+        await catalogue.put_item(make(f"mine{len(counts) % 5}", -61, -21), [], merge)
+    assert process.returncode == 0
+    assert counts == sorted(counts)
+    assert len(await catalogue.search("c", HERE, ALWAYS, 100)) == 61
+    assert catalogue.revision("c", HERE, ALWAYS) != here
+    assert catalogue.revision("c", THERE, ALWAYS) != there
