@@ -1,0 +1,81 @@
+"""Kernels that undo TIFF predictors while they cut a block and separate its bands.
+
+Sources: TIFF 6.0, section 14 (horizontal differencing); Adobe Photoshop TIFF Technical Note 3
+(floating point). Differences run over samples of the same band, so the stride is the number of
+interleaved samples. Integers wrap, as the standard's arithmetic is modulo 2**bits.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderers.kernels.options import kernel
+
+_WORDS = ("uint8", "uint16", "uint32", "uint64")
+
+
+def _block(word: str, dims: int) -> str:
+    """Signature of an array that may be a read-only view of received bytes."""
+    return f"Array({word}, {dims}, 'C', readonly=True)"
+
+
+@kernel([f"void({_block(w, 3)}, {w}[:, :, ::1])" for w in _WORDS])
+def undo_horizontal(source: NDArray[Any], out: NDArray[Any]) -> None:
+    """Add up differences along rows.
+
+    Args:
+        source: (rows, columns, samples) words in native byte order, as stored.
+        out: (samples, rows', columns') to fill; at most as large as the block.
+    """
+    samples, rows, columns = out.shape
+    for y in range(rows):
+        for s in range(samples):
+            value = source[y, 0, s]
+            out[s, y, 0] = value
+            for x in range(1, columns):
+                value += source[y, x, s]
+                out[s, y, x] = value
+
+
+@kernel([f"void({_block(w, 3)}, {w}[:, :, ::1])" for w in _WORDS])
+def separate(source: NDArray[Any], out: NDArray[Any]) -> None:
+    """Copy interleaved samples to planes.
+
+    Args:
+        source: (rows, columns, samples) words in native byte order.
+        out: (samples, rows', columns') to fill; at most as large as the block.
+    """
+    samples, rows, columns = out.shape
+    for y in range(rows):
+        for s in range(samples):
+            for x in range(columns):
+                out[s, y, x] = source[y, x, s]
+
+
+@kernel([f"void({_block('uint8', 2)}, {w}[:, :, ::1])" for w in _WORDS[1:]])
+def undo_float(source: NDArray[Any], out: NDArray[Any]) -> None:
+    """Add up byte differences along rows and put the bytes of each word together again.
+
+    Args:
+        source: (rows, columns * samples * bytes): per row first all most significant bytes, then
+            the next ones, whatever the file's byte order; differences run over the whole row.
+        out: (samples, rows', columns') bit patterns in native byte order, to fill.
+    """
+    samples, rows, columns = out.shape
+    width = source.shape[1]
+    size = out.itemsize
+    plane = width // size
+    line = np.empty(width, np.uint8)
+    for y in range(rows):
+        for i in range(min(samples, width)):
+            line[i] = source[y, i]
+        for i in range(samples, width):
+            line[i] = line[i - samples] + source[y, i]
+        for s in range(samples):
+            for x in range(columns):
+                word = out[s, y, x]
+                word ^= word
+                for b in range(size):
+                    word = (word << 8) | line[b * plane + x * samples + s]
+                out[s, y, x] = word

@@ -1,0 +1,87 @@
+"""From a header to a read index: which directory is which level or mask."""
+
+from collections.abc import Sequence
+
+from renderers.errors import SourceUnsupportedError
+from renderers.readers.base import RasterInfo
+from renderers.readers.tiff.facts import alpha_sample, read_bands, read_colours, read_nodata
+from renderers.readers.tiff.geo import georeference
+from renderers.readers.tiff.header import Directory, Header, SubfileType, Tag
+from renderers.readers.tiff.index import TiffIndex, levels_of
+from renderers.readers.tiff.layout import Layout, check_mask, read_layout
+
+
+def make_index(header: Header) -> TiffIndex:
+    """Sort the directories of a file into levels and masks and check that all can be decoded.
+
+    As in GDAL, the first directory is the image; reduced ones after it, and among its SubIFDs, are
+    overviews where bands and type are the same; further full-size pages are other images.
+
+    Raises:
+        SourceCorruptError: The tags contradict one another.
+        SourceUnsupportedError: Something is not decoded here exactly; the message says what.
+    """
+    first, size = header.directories[0], header.size
+    full = read_layout(first, size)
+    images = _overviews(full, [*header.directories[1:], *header.children], size)
+    crs, transform = georeference(first)
+    nodata = read_nodata(first, full.dtype)
+    alpha = alpha_sample(first, full, nodata)
+    masks = _masks(images, header.directories[1:], size)
+    for image, mask in zip(images, masks, strict=True):
+        if mask is not None:
+            check_mask(image, mask)
+    count = full.samples - int(alpha)
+    bands = read_bands(first, count)
+    info = RasterInfo(
+        dtype=full.dtype,
+        count=count,
+        levels=levels_of(images),
+        crs=crs,
+        transform=transform,
+        nodata=nodata,
+        masked=alpha or any(mask is not None for mask in masks),
+        scales=bands.scales,
+        offsets=bands.offsets,
+        descriptions=bands.descriptions,
+        colour_table=read_colours(first, full, nodata),
+        bits=0 if full.kind == "f" else full.bits,
+    )
+    return TiffIndex(info, size, header.big_endian, alpha, images, masks)
+
+
+def _kind(directory: Directory) -> SubfileType:
+    return SubfileType(directory.integer(Tag.NEW_SUBFILE_TYPE, 0) & 7)
+
+
+def _overviews(full: Layout, others: Sequence[Directory], size: int) -> tuple[Layout, ...]:
+    """Return full resolution and its overviews, largest first."""
+    found: dict[tuple[int, int], Layout] = {}
+    for directory in others:
+        kind = _kind(directory)
+        if not kind & SubfileType.REDUCED or kind & SubfileType.MASK:
+            continue
+        if directory.integer(Tag.SAMPLES_PER_PIXEL, 1) != full.samples:
+            continue
+        image = read_layout(directory, size)
+        smaller = image.width <= full.width and image.height <= full.height
+        same = (image.kind, image.bits) == (full.kind, full.bits)
+        shape = (image.width, image.height)
+        if same and smaller and shape != (full.width, full.height):
+            found.setdefault(shape, image)
+    images = (full, *(found[shape] for shape in sorted(found, reverse=True)))
+    if any(image.separate != full.separate for image in images):
+        raise SourceUnsupportedError("bands separate in one resolution and not in another")
+    return images
+
+
+def _masks(
+    images: Sequence[Layout], others: Sequence[Directory], size: int
+) -> tuple[Layout | None, ...]:
+    """Return the internal mask of each image."""
+    found: dict[tuple[int, int], Layout] = {}
+    for directory in others:
+        if _kind(directory) & SubfileType.MASK:
+            mask = read_layout(directory, size, mask=True)
+            found.setdefault((mask.width, mask.height), mask)
+    return tuple(found.get((image.width, image.height)) for image in images)
