@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import morecantile
 
+from renderers.crs import metres_per_unit
 from renderers.geobox import Bounds, GeoBox
 from tileserver.crs import OgcCrs, envelope, normal_bbox, parse_crs
 from tileserver.errors import TileOutOfRangeError, UnknownGridError
@@ -202,12 +203,13 @@ def _load(grid_id: str) -> Grid:
     for i, level in enumerate(levels):
         origin = level.pointOfOrigin
         left, top = (origin[1], origin[0]) if crs.northing_first else origin
-        ratio = 2.0**-i
+        cell = first * 2.0**-i if halves else float(level.cellSize)
         matrices.append(
             Matrix(
                 str(level.id),
-                first * ratio if halves else float(level.cellSize),
-                levels[0].scaleDenominator * ratio if halves else float(level.scaleDenominator),
+                cell,
+                # OGC 07-057r7, 6.1; some published ones are for pixels of another size.
+                cell * metres_per_unit(crs.canonical) / 0.00028,
                 float(left),
                 float(top),
                 int(level.tileWidth),

@@ -46,7 +46,7 @@ _INSTANT = re.compile(
     r"(?:[T ](?P<hour>\d\d)(?::(?P<minute>\d\d)(?::(?P<second>\d\d)"
     r"(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     # A plus sign that was not escaped in a URL arrives as a blank.
-    r"(?P<zone>Z|[+\- ]\d\d(?::?\d\d)?)?)?)?)?",
+    r"(?P<zone>Z|[+\- ]\d\d(?::?\d\d)?)?|Z)?)?)?",
     re.ASCII | re.IGNORECASE,
 )
 
