@@ -39,7 +39,7 @@ async def compare_with_gdal(path, source, reader, read_level, levels: int) -> ob
         {"PLT": "YES", "SOP": "YES", "EPH": "YES"},
         {"PLT": "YES", "PROGRESSION": "RLCP"},
         {"PLT": "YES", "PROGRESSION": "RPCL", "TILEPARTS": "RESOLUTIONS"},
-        {"TILEPARTS": "RESOLUTIONS"},
+        {"PROGRESSION": "RPCL", "TILEPARTS": "RESOLUTIONS", "TLM": "YES"},
         {"PLT": "YES", "PROGRESSION": "RLCP", "QUALITY": "20,50,100"},
         {"PLT": "YES", "QUALITY": "30", "REVERSIBLE": "NO"},
         {"PLT": "YES", "CODEBLOCK_STYLE": "BYPASS,TERMALL"},
@@ -140,6 +140,15 @@ async def test_bytes_of_a_10_m_band_by_level(pixels, write_jp2, memory, reader) 
     assert shares[4] < 0.01
 
 
+async def test_ranges_of_several_tile_parts(pixels, write_jp2, memory, reader) -> None:
+    """With a tile-part per resolution and PLT, a reduction leaves the finer parts out."""
+    options = SENTINEL_2 | {"PROGRESSION": "RPCL", "TILEPARTS": "RESOLUTIONS", "PLT": "YES"}
+    path = write_jp2(pixels(1024, 1024, 1, 255), **options)
+    index = await reader.build_index(memory(path.read_bytes()))
+    counts = [len(reader.ranges(index, BlockId(level, 0, 0, 0))) for level in range(5)]
+    assert counts == [5, 4, 3, 2, 1]
+
+
 async def test_rounds_of_requests(pixels, write_jp2, memory, reader) -> None:
     """With TLM the index takes two rounds; without, one small request per tile-part."""
     array = pixels(2048, 3072, 1, 2**15 - 1)
@@ -203,3 +212,31 @@ async def test_short_parts_are_not_decoded(pixels, write_jp2, memory, reader) ->
     ):
         with pytest.raises(ValueError, match="no block"):
             reader.ranges(index, wrong)
+
+
+async def test_component_overrides_are_lowered_too(
+    pixels, write_jp2, memory, reader, read_level
+) -> None:
+    """COC and QCC that repeat COD and QCD change no pixel at any level."""
+    array = pixels(400, 400, 3, 255).astype(np.uint8)
+    path = write_jp2(
+        array, BLOCKXSIZE=256, BLOCKYSIZE=256, YCC="NO", RESOLUTIONS=3, PLT="YES", CODEC="J2K"
+    )
+    data = path.read_bytes()
+    data = data[data.index(b"\xff\x4f\xff\x51") :]
+    cod, qcd = data.index(b"\xff\x52"), data.index(b"\xff\x5c")
+    coding = data[cod + 4 : cod + 2 + int.from_bytes(data[cod + 2 : cod + 4], "big")]
+    steps = data[qcd + 4 : qcd + 2 + int.from_bytes(data[qcd + 2 : qcd + 4], "big")]
+    extra = b""
+    for marker, body in (
+        (b"\xff\x53", b"\1" + coding[:1] + coding[5:]),
+        (b"\xff\x5d", b"\1" + steps),
+    ):
+        extra += marker + (len(body) + 2).to_bytes(2, "big") + body
+    at = qcd + 4 + len(steps)
+    plain, overridden = memory(data), memory(data[:at] + extra + data[at:])
+    first, second = await reader.build_index(plain), await reader.build_index(overridden)
+    assert len(second.header.segments) == len(first.header.segments) + 2
+    for level in range(3):
+        expected = await read_level(plain, first, level)
+        np.testing.assert_array_equal(await read_level(overridden, second, level), expected)
