@@ -13,7 +13,7 @@ import logging
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -39,7 +39,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def kernel(signatures: Signature | list[Signature]) -> Callable[[Function], Function]:
+def kernel(signatures: Signature | Sequence[Signature]) -> Callable[[Function], Function]:
     """Compile a function for exactly these signatures, without the GIL, cached on disk.
 
     Args:

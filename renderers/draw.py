@@ -1,0 +1,130 @@
+"""Runs jobs: reads, mosaics, paints. The only door to pixels for the layers above."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from renderers.files import FileCache
+from renderers.geobox import GeoBox
+from renderers.image import Image, Raster
+from renderers.job import CoverageJob, DrawJob, LayerJob
+from renderers.mosaic import IndexSaver, Mosaic, Mosaicker
+from renderers.paint import composite, paint
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A picture and how it came about.
+
+    Attributes:
+        image: The picture, or None where no layer has a single pixel of data.
+        complete: False when scenes were left out by the budget while pixels were still open.
+    """
+
+    image: Image | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Values on a grid and which scene each came from.
+
+    Attributes:
+        raster: The values.
+        source: int16, shape (height, width): number of the scene in the job, -1 for none.
+        complete: False when scenes were left out by the budget while pixels were still open.
+    """
+
+    raster: Raster
+    source: np.ndarray[tuple[int, ...], np.dtype[np.int16]]
+    complete: bool
+
+
+class Renderer:
+    """Runs draw and coverage jobs on one event loop and one pool of threads."""
+
+    def __init__(
+        self,
+        files: FileCache,
+        pool: ThreadPoolExecutor,
+        save_index: IndexSaver | None = None,
+    ) -> None:
+        self.files = files
+        self._pool = pool
+        self._mosaic = Mosaicker(files, pool, save_index)
+
+    async def picture(self, job: DrawJob) -> Drawn:
+        """Draw a picture.
+
+        Raises:
+            BudgetExceededError: It would cost too much.
+            SourceError: A source file could not be read.
+            TimeoutError: The budget's seconds ran out.
+        """
+        async with asyncio.timeout(job.budget.seconds):
+            layers = await asyncio.gather(*(self._layer(layer, job) for layer in job.layers))
+        image: Image | None = None
+        for drawn in layers:
+            if drawn.image is not None:
+                image = drawn.image if image is None else composite(image, drawn.image)
+        return Drawn(image, all(drawn.complete for drawn in layers))
+
+    async def coverage(self, job: CoverageJob) -> Coverage:
+        """Return stored values, or physical ones where scenes differ in scale or offset.
+
+        Raises:
+            BudgetExceededError: It would cost too much.
+            SourceError: A source file could not be read.
+            TimeoutError: The budget's seconds ran out.
+        """
+        scales = {self._scaling(job, band) for band in job.bands}
+        async with asyncio.timeout(job.budget.seconds):
+            if None in scales:
+                # Values of several processing baselines mean different things as stored.
+                mosaic = await self._mosaic.scaled(
+                    job.scenes, job.bands, job.geobox, "nearest", job.budget
+                )
+                scaling = [(1.0, 0.0)] * len(job.bands)
+            else:
+                mosaic = await self._mosaic.stored(job.scenes, job.bands, job.geobox, job.budget)
+                scaling = [self._scaling(job, band) or (1.0, 0.0) for band in job.bands]
+        return Coverage(
+            _raster(job.geobox, job.bands, mosaic, scaling), mosaic.source, mosaic.complete
+        )
+
+    @staticmethod
+    def _scaling(job: CoverageJob, band: str) -> tuple[float, float] | None:
+        """Return the (scale, offset) that all scenes share for a band, or None."""
+        found = {(s.bands[band].scale, s.bands[band].offset) for s in job.scenes if band in s.bands}
+        if len(found) > 1:
+            return None
+        return found.pop() if found else (1.0, 0.0)
+
+    async def _layer(self, layer: LayerJob, job: DrawJob) -> Drawn:
+        style = layer.style
+        mosaic = await self._mosaic.scaled(
+            layer.scenes, style.program.inputs, job.geobox, style.resampling, job.budget
+        )
+        if not mosaic.valid.any():
+            return Drawn(None, mosaic.complete)
+        loop = asyncio.get_running_loop()
+        data = mosaic.data.astype(np.float32, copy=False)
+        image = await loop.run_in_executor(self._pool, paint, style, data, mosaic.valid)
+        return Drawn(image, mosaic.complete)
+
+
+def _raster(
+    geobox: GeoBox, bands: tuple[str, ...], mosaic: Mosaic, scaling: list[tuple[float, float]]
+) -> Raster:
+    valid = np.broadcast_to(mosaic.valid.astype(bool), mosaic.data.shape)
+    return Raster(
+        mosaic.data,
+        valid,
+        bands,
+        geobox,
+        None,
+        tuple(s for s, _ in scaling),
+        tuple(o for _, o in scaling),
+    )

@@ -1,0 +1,57 @@
+"""The web application: routes and the layers around them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from tileserver.protocols.routers import routers
+from tileserver.services import Services
+from tileserver.settings import Settings, load_settings
+from tileserver.web import health, page
+from tileserver.web.middleware import Measured, SecurityHeaders
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application.
+
+    Args:
+        settings: None reads them from the environment (as worker processes do).
+    """
+    settings = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = await asyncio.to_thread(Services, settings)
+        app.state.services = services
+        try:
+            yield
+        finally:
+            await services.close()
+
+    app = FastAPI(
+        title=settings.title,
+        description=settings.abstract,
+        version=version("tileserver"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    for router in routers():
+        app.include_router(router)
+    app.include_router(health.router())
+    app.include_router(page.router(settings))
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["If-None-Match", "Authorization"],
+        expose_headers=["ETag", "Warning", "X-Tileserver-Incomplete"],
+        max_age=86400,
+    )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured)
+    return app

@@ -1,0 +1,328 @@
+"""The way of a request: cache, catalogue, renderer, encoder. Only this module knows the order."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from affine import Affine
+
+from cache.base import CacheBackend, Entry
+from cache.singleflight import SingleFlight
+from renderers.crs import WGS84, is_geographic, transform_points
+from renderers.draw import Renderer
+from renderers.encoders.registry import EncoderRegistry
+from renderers.geobox import GeoBox
+from renderers.image import Image, Raster
+from renderers.job import Budget, CoverageJob, DrawJob, LayerJob
+from renderers.paint import flatten
+from renderers.scene import Scene
+from styles.model import Style
+from tileserver import area as areas
+from tileserver.catalogue.base import Area, Catalogue, Collection, DateSummary
+from tileserver.errors import (
+    InvalidFormatError,
+    InvalidParameterError,
+    TimedOutError,
+    TooLargeError,
+)
+from tileserver.layers import LayerInfo, LayerStyles
+from tileserver.limits import Admission
+from tileserver.request import (
+    CoverageRequest,
+    LayerRequest,
+    PictureRequest,
+    ValuesRequest,
+    cache_key,
+)
+from tileserver.timeaxis import ALWAYS, TimeSpan
+
+#: Most points, and most scenes per point, that one request for values may name.
+MAX_POINTS = 1000
+MAX_DATES = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture.
+
+    Attributes:
+        body: Encoded bytes; empty when `not_modified`.
+        media_type: Of the body.
+        etag: Quoted strong ETag, from the cache key.
+        not_modified: The client has this picture already; nothing was drawn.
+        headers: More headers to send.
+    """
+
+    body: bytes
+    media_type: str
+    etag: str
+    not_modified: bool
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PointValue:
+    """Physical values of one scene at one point; None where the scene has no data there."""
+
+    scene: str
+    datetime: datetime | None
+    point: tuple[float, float]
+    values: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """A layer of a request with what it means now."""
+
+    collection: Collection
+    style: Style
+
+
+class Pipeline:
+    """Pictures, coverages and values of the catalogue's collections."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        renderer: Renderer,
+        styles: LayerStyles,
+        encoders: EncoderRegistry,
+        tiles: CacheBackend,
+        pool: ThreadPoolExecutor,
+        limits: tuple[Budget, Admission, int],
+    ) -> None:
+        """Wire the parts.
+
+        Args:
+            catalogue: Finds scenes.
+            renderer: Draws jobs.
+            styles: Finds styles.
+            encoders: By media type.
+            tiles: Cache of encoded pictures.
+            pool: Threads for encoding.
+            limits: What one request may cost, the queue in front, the most layers in a picture.
+        """
+        self._catalogue = catalogue
+        self._renderer = renderer
+        self._styles = styles
+        self._encoders = encoders
+        self._tiles = tiles
+        self._pool = pool
+        self._budget, self._admission, self._max_layers = limits
+        self._flights: SingleFlight[str, Entry] = SingleFlight()
+
+    # What there is
+
+    async def layers(self) -> list[LayerInfo]:
+        """Return every collection with its advertised styles, in the order of listing."""
+        return [self._styles.info(c) for c in await self._catalogue.collections()]
+
+    async def layer(self, collection_id: str) -> LayerInfo:
+        """Return one collection with its advertised styles.
+
+        Raises:
+            UnknownCollectionError: There is none of that id.
+        """
+        return self._styles.info(await self._catalogue.collection(collection_id))
+
+    async def dates(
+        self, collection_id: str, area: Area, time: TimeSpan = ALWAYS
+    ) -> Sequence[DateSummary]:
+        """Return the days on which a collection has items that touch an area, oldest first."""
+        return await self._catalogue.dates(collection_id, area, time)
+
+    async def version(self, collection_id: str, style_id: str = "") -> str:
+        """Return the token that makes a URL immutable: it changes with the data and the styles.
+
+        Args:
+            collection_id: The collection.
+            style_id: One style, or "" for all that the collection advertises.
+        """
+        info = await self.layer(collection_id)
+        styles = info.styles
+        if style_id:
+            styles = (self._styles.style(info.collection, style_id),)
+        revision = self._catalogue.revision(collection_id, areas.WORLD, ALWAYS)
+        text = "\x1f".join([collection_id, revision, *(s.digest for s in styles)])
+        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+    # The three verbs
+
+    async def picture(self, request: PictureRequest, if_none_match: str | None = None) -> Picture:
+        """Return an encoded picture, from the cache where it is there.
+
+        Args:
+            request: What to draw.
+            if_none_match: The client's If-None-Match header; a match answers without drawing.
+
+        Raises:
+            RequestError: The request names what is not there or is too large.
+            RenderError: A source file cannot be read.
+        """
+        layers = await self._resolve(request)
+        area = areas.of_geobox(request.geobox)
+        key = self._key(request, layers, area)
+        etag = f'"{key}"'
+        if if_none_match is not None and _matches(if_none_match, etag):
+            return Picture(b"", request.media_type, etag, not_modified=True)
+        entry = self._tiles.peek(key)
+        if entry is None:
+            entry = await self._flights.run(key, lambda: self._make(key, request, layers, area))
+        return Picture(entry.body, entry.media_type, etag, False, entry.headers)
+
+    async def coverage(self, request: CoverageRequest) -> Raster:
+        """Return stored values of bands on a grid, first valid scene per pixel, newest first.
+
+        Raises:
+            RequestError: The request names what is not there or is too large.
+            RenderError: A source file cannot be read.
+        """
+        collection = await self._catalogue.collection(request.collection)
+        bands = _bands(collection, request.bands)
+        area = areas.of_geobox(request.geobox)
+        async with self._admission.admit():
+            scenes = await self._search(collection.id, area, request.time)
+            job = CoverageJob(tuple(scenes), bands, request.geobox, self._budget)
+            with _timed():
+                return (await self._renderer.coverage(job)).raster
+
+    async def values(self, request: ValuesRequest) -> list[PointValue]:
+        """Return physical values of bands at points, per scene, newest first.
+
+        Raises:
+            RequestError: The request names what is not there or is too large.
+            RenderError: A source file cannot be read.
+        """
+        if len(request.points) > MAX_POINTS or request.limit > MAX_DATES:
+            raise TooLargeError(f"at most {MAX_POINTS} points and {MAX_DATES} scenes at once")
+        collection = await self._catalogue.collection(request.collection)
+        bands = _bands(collection, request.bands)
+        out: list[PointValue] = []
+        async with self._admission.admit():
+            for point in request.points:
+                geobox = _point_box(point, request.crs)
+                area = areas.of_geobox(geobox)
+                scenes = await self._catalogue.search(
+                    collection.id, area, request.time, request.limit
+                )
+                for scene in list(scenes)[: request.limit]:
+                    found = await self._values_of(scene, bands, geobox)
+                    out.append(PointValue(scene.id, scene.datetime, point, found))
+        return out
+
+    # The steps
+
+    async def _resolve(self, request: PictureRequest) -> list[_Resolved]:
+        if len(request.layers) > self._max_layers:
+            raise TooLargeError(f"at most {self._max_layers} layers in one picture")
+        if request.media_type not in self._encoders.media_types:
+            raise InvalidFormatError("this format is not offered", parameter="format")
+        if request.geobox.width * request.geobox.height > self._budget.pixels:
+            raise TooLargeError(f"at most {self._budget.pixels} pixels in one picture")
+        return [await self._resolve_layer(layer) for layer in request.layers]
+
+    async def _resolve_layer(self, layer: LayerRequest) -> _Resolved:
+        collection = await self._catalogue.collection(layer.collection)
+        return _Resolved(collection, self._styles.style(collection, layer.style))
+
+    def _key(self, request: PictureRequest, layers: Sequence[_Resolved], area: Area) -> str:
+        digests = [layer.style.digest for layer in layers]
+        revisions = [
+            self._catalogue.revision(layer.collection.id, area, request.time) for layer in layers
+        ]
+        return cache_key(request, digests, revisions)
+
+    async def _make(
+        self, key: str, request: PictureRequest, layers: Sequence[_Resolved], area: Area
+    ) -> Entry:
+        stored = await self._tiles.get(key)
+        if stored is not None:
+            return stored
+        async with self._admission.admit():
+            jobs = [
+                LayerJob(
+                    tuple(await self._search(layer.collection.id, area, request.time)), layer.style
+                )
+                for layer in layers
+            ]
+            with _timed():
+                drawn = await self._renderer.picture(
+                    DrawJob(tuple(jobs), request.geobox, self._budget)
+                )
+            loop = asyncio.get_running_loop()
+            body = await loop.run_in_executor(self._pool, self._encode, drawn.image, request)
+        headers: tuple[tuple[str, str], ...] = ()
+        if not drawn.complete:
+            headers = (("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"),)
+        entry = Entry(body, request.media_type, headers)
+        await self._tiles.set(key, entry)
+        return entry
+
+    async def _search(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[Scene]:
+        return await self._catalogue.search(collection_id, area, time, self._budget.scenes)
+
+    def _encode(self, image: Image | None, request: PictureRequest) -> bytes:
+        encoder = self._encoders.get(request.media_type)
+        if image is None:
+            shape = request.geobox.height, request.geobox.width
+            image = Image(np.zeros(shape, np.uint8), np.zeros((1, 4), np.uint8))
+        if not request.transparent or not encoder.supports_alpha:
+            image = flatten(image, request.background)
+        return encoder.encode(image)
+
+    async def _values_of(
+        self, scene: Scene, bands: tuple[str, ...], geobox: GeoBox
+    ) -> dict[str, float | None]:
+        found: dict[str, float | None] = dict.fromkeys(bands)
+        for band in bands:
+            if band not in scene.bands:
+                continue
+            with _timed():
+                coverage = await self._renderer.coverage(
+                    CoverageJob((scene,), (band,), geobox, self._budget)
+                )
+            raster = coverage.raster
+            if raster.valid[0, 0, 0]:
+                stored = float(raster.data[0, 0, 0])
+                found[band] = stored * raster.scale[0] + raster.offset[0]
+        return found
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    """Turn the renderer's timeout into the domain's error."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise TimedOutError("the request took longer than the server allows") from error
+
+
+def _matches(header: str, etag: str) -> bool:
+    """Tell whether an If-None-Match header names the ETag (weak comparison, RFC 9110, 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or etag in tags
+
+
+def _bands(collection: Collection, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    if not wanted:
+        return tuple(band.name for band in collection.bands)
+    for band in wanted:
+        if band not in collection.band_names:
+            message = f"collection {collection.id} has no band of that name"
+            raise InvalidParameterError(message, parameter="bands")
+    return wanted
+
+
+def _point_box(point: tuple[float, float], crs: str) -> GeoBox:
+    """Return a grid of one pixel, a millimetre wide, at a point: full resolution is read."""
+    x, y = point
+    lon, lat = transform_points(crs, WGS84, np.array([x]), np.array([y]))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all() and abs(lat[0]) <= 90.0):
+        raise InvalidParameterError("the point lies outside its coordinate system")
+    step = 1e-8 if is_geographic(crs) else 1e-3
+    return GeoBox(1, 1, Affine(step, 0.0, x - step / 2, 0.0, -step, y + step / 2), crs)

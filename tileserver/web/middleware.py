@@ -1,0 +1,87 @@
+"""ASGI layers around the application: figures, security headers, the last line of defence."""
+
+import logging
+import time
+from collections.abc import Mapping
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tileserver.errors import describe
+from tileserver.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+#: Policy of everything that is not a page: nothing may run, nobody may frame it.
+STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+#: First path segments that are counted by name; all others count as `other`.
+PROTOCOLS = frozenset({"tiles", "wms", "wmts", "ows", "api", "healthz", "readyz", "metrics"})
+
+
+class SecurityHeaders:
+    """Sends strict headers with every answer; pages bring their own policy."""
+
+    HEADERS: Mapping[str, str] = {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        # Tiles and documents are made to be embedded elsewhere.
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Content-Security-Policy": STRICT_POLICY,
+    }
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+class Measured:
+    """Notes every answer in the figures, and answers what nothing below caught."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            log.exception("a request to %s failed", scope["path"])
+            if status:
+                raise  # the answer has begun: only closing the connection tells the truth
+            problem = describe(error)
+            body = {"code": problem.code, "detail": problem.detail}
+            await JSONResponse(body, problem.status)(scope, receive, noted)
+        finally:
+            services = getattr(scope["app"].state, "services", None) if "app" in scope else None
+            if services is not None:
+                metrics: Metrics = services.metrics
+                first = scope["path"].split("/", 2)[1] or "page"
+                protocol = first if first in PROTOCOLS or first == "page" else "other"
+                metrics.note(protocol, status, time.perf_counter() - began)
