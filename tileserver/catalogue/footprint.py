@@ -18,6 +18,8 @@ from renderers.errors import SourceUnsupportedError
 from renderers.geobox import Bounds, FloatArray, GeoBox
 
 _POINTS = 65
+#: Degrees (about 1 m) that leaving out a point of a dense outline may move it.
+_TOLERANCE = 1e-5
 _EARTH_RADIUS = 6378137.0
 
 
@@ -88,7 +90,7 @@ def grid_footprint(geobox: GeoBox) -> BaseGeometry:
         raise SourceUnsupportedError("the raster does not lie on Earth")
     lon, lat = geobox.outline(WGS84, _POINTS)
     if len(lon) == 4 * _POINTS:
-        return ring_footprint(lon, lat)
+        return ring_footprint(lon, lat).simplify(_TOLERANCE)
     return _hull_of_inside(geobox)
 
 

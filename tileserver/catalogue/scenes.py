@@ -105,7 +105,8 @@ def item_row(item: Mapping[str, Any]) -> ItemRow:
         # about 64 pieces along a side, as the edges of the grid itself are densified
         extent = max(abs(grid.bounds[2] - grid.bounds[0]), abs(grid.bounds[3] - grid.bounds[1]))
         footprint = straight_in(footprint, grid.crs, extent / 64)
-    footprint = wrap(shapely.intersection(footprint.buffer(MARGIN), box(-540, -90, 540, 90)))
+    grown = footprint.buffer(MARGIN, join_style="mitre").simplify(MARGIN / 10)
+    footprint = wrap(shapely.intersection(grown, box(-540, -90, 540, 90)))
     times = item_times(item)
     cloud = item["properties"].get("eo:cloud_cover")
     return ItemRow(

@@ -7,7 +7,9 @@ import threading
 import time as clock
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -35,8 +37,12 @@ POLL = 1.0
 _FAR = 1e9
 _DAY_US = 86_400_000_000
 
+# The last column: the item's box lies inside the asked one, but for the R*Tree's outward rounding,
+# so that its footprint need not be looked at.
 _FIND = """
-SELECT i.number, i.revision, i.id, i.start, i.footprint, i.cloud_cover
+SELECT i.number, i.revision, i.id, i.start, i.cloud_cover,
+  b.west >= :west - 1e-4 AND b.east <= :east + 1e-4
+  AND b.south >= :south - 1e-4 AND b.north <= :north + 1e-4
 FROM item_box AS b CROSS JOIN item AS i ON i.number = b.number / 2
 WHERE b.first <= :c AND b.last >= :c AND b.west <= :east AND b.east >= :west
   AND b.south <= :north AND b.north >= :south
@@ -237,33 +243,35 @@ class SqliteCatalogue:
         if len(area.boxes) > 1:
             found.sort(key=lambda r: (r[3] is None, -(r[3] or 0), r[2]))
         boxes = [box(*b) for b in area.boxes]
-        for row in found:
-            if row[0] in seen:
+        for item, revision, _, start_time, cloud_cover, inside in found:
+            if item in seen:
                 continue
-            seen.add(row[0])
-            shape = self._shape(row[0], row[1], row[4])
-            if any(shape.intersects(b) for b in boxes):
-                yield _Found(row[0], row[1], row[3], row[5])
+            if inside or self._touches(item, revision, boxes):
+                seen.add(item)
+                yield _Found(item, revision, start_time, cloud_cover)
 
-    def _shape(self, number: int, revision: int, data: bytes) -> BaseGeometry:
+    def _touches(self, number: int, revision: int, boxes: Sequence[BaseGeometry]) -> bool:
         shape = self._shapes.get((number, revision))
         if shape is None:
-            shape = shapely.from_wkb(data)
+            row = self._reader.execute("SELECT footprint FROM item WHERE number = ?", (number,))
+            shape = shapely.from_wkb(row.fetchone()[0])
             shapely.prepare(shape)
             self._shapes[number, revision] = shape
-        return shape
+        return any(shape.intersects(b) for b in boxes)
 
     def _search(self, number: int, area: Area, time: TimeSpan, limit: int) -> list[Scene]:
-        scenes: list[Scene] = []
-        self._reader.execute("BEGIN")  # one snapshot for the finding and for reading the items
+        with self._snapshot():
+            found = islice(self._matches(number, area, time), limit + 1)
+            return [self._scene(f.number, f.revision) for f in found]
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Hold one state of the database, for finding items and then reading them."""
+        self._reader.execute("BEGIN")
         try:
-            for found in self._matches(number, area, time):
-                scenes.append(self._scene(found.number, found.revision))
-                if len(scenes) > limit:
-                    break
+            yield
         finally:
             self._reader.execute("COMMIT")
-        return scenes
 
     def _scene(self, number: int, revision: int) -> Scene:
         scene = self._scenes.get((number, revision))
@@ -280,7 +288,8 @@ class SqliteCatalogue:
         return scene
 
     def _dates(self, number: int, area: Area, time: TimeSpan) -> list[DateSummary]:
-        return summarise((f.start, f.cloud_cover) for f in self._matches(number, area, time))
+        with self._snapshot():
+            return summarise((f.start, f.cloud_cover) for f in self._matches(number, area, time))
 
     def _items(self, number: int) -> list[ItemSummary]:
         rows = self._reader.execute(

@@ -116,7 +116,9 @@ def test_edges_that_are_straight_in_utm_bulge_in_degrees():
     lon, lat = grid.outline("EPSG:4326", 2)
     corners = shapely.Polygon(np.column_stack([lon, lat]).tolist())
     assert true.difference(corners).area > 1e-4
-    assert true.difference(straight_in(corners, grid.crs, 1000.0)).area < 2e-6
+    straight = straight_in(corners, grid.crs, 1000.0)
+    assert straight.buffer(5e-5).covers(true)
+    assert true.buffer(5e-5).covers(straight)
 
 
 @pytest.mark.parametrize(
