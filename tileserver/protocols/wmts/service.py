@@ -2,14 +2,22 @@
 
 from fastapi import APIRouter, Request, Response
 
-from tileserver.errors import InvalidParameterError, MissingParameterError
+from tileserver.errors import (
+    InvalidParameterError,
+    MissingParameterError,
+    UnknownCollectionError,
+    UnknownStyleError,
+)
 from tileserver.errors import OperationNotSupportedError as NotSupported
 from tileserver.protocols.wmts.v10.capabilities import get_capabilities
 from tileserver.protocols.wmts.v10.gettile import GetTile, answer_tile
 from tileserver.web.answers import add_get, guarded, reported
 from tileserver.web.kvp import Kvp
 from tileserver.web.layers import UpdateSequence
-from tileserver.web.ows import report
+from tileserver.web.ows import reporter
+
+#: The pipeline's errors know no protocol's names.
+report = reporter({UnknownCollectionError: "Layer", UnknownStyleError: "Style"})
 
 _TILE = "{tms}/{matrix}/{row}/{column}.{extension}"
 

@@ -34,6 +34,12 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.NotAuthorisedError, "NotAuthorised"),
 )
 
+# The pipeline's errors know no protocol's names.
+_LOCATORS: dict[type[Exception], str] = {
+    errors.UnknownCollectionError: "LAYERS",
+    errors.UnknownStyleError: "STYLES",
+}
+
 
 def report(request: Request, error: Exception, problem: Problem) -> Response:
     """Write an error as a ServiceExceptionReport.
@@ -49,7 +55,7 @@ def report(request: Request, error: Exception, problem: Problem) -> Response:
         name: value
         for name, value in (
             ("code", next((c for kind, c in _CODES if isinstance(error, kind)), "")),
-            ("locator", problem.parameter),
+            ("locator", _LOCATORS.get(type(error), problem.parameter)),
         )
         if value
     }
