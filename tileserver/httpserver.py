@@ -21,6 +21,10 @@ MAX_CONNECTIONS = 4096
 KEEP_ALIVE_SECONDS = 15
 SHUTDOWN_SECONDS = 20
 
+#: A new worker process imports and loads kernels for some seconds, minutes on its very first start,
+#: before it answers the supervisor; uvicorn's 5 s would kill it again and again.
+WORKER_SECONDS = 180
+
 
 class HeaderName(bytes):
     """A response header name that goes out as it is written.
@@ -215,6 +219,7 @@ def server_config(
         "limit_concurrency": MAX_CONNECTIONS,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+        "timeout_worker_healthcheck": WORKER_SECONDS,
         "access_log": access_log,
     }
     return Config(app, host=host, port=port, **(settings | options))
