@@ -50,7 +50,8 @@ def named(name: str) -> Palette:
     """
     name = name.lower()
     path = _files().get(name)
-    if path is None and name.endswith("_r") and (path := _files().get(name[:-2])):
+    forward = name.removesuffix("_r")
+    if path is None and not forward.endswith("_r") and (path := _files().get(forward)):
         return _finish(list(_load(path)[::-1].T))
     if path is None:
         raise StyleError(f"there is no colour map {name!r}")

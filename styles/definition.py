@@ -33,6 +33,7 @@ Path = tuple[str | int, ...]
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+_LARGEST = float(np.finfo(np.float32).max)
 _RULES = ("rgb", "ramp", "classes")
 _KEYS = {
     "id", "title", "description", "expression", "bands", "unit", "resampling", *_RULES,
@@ -165,7 +166,9 @@ def _mapping(
         raise DefinitionError("must be a mapping", path)
     for key in value:
         if key not in keys:
-            raise DefinitionError(f"unknown key; known are {', '.join(sorted(keys))}", (*path, key))
+            raise DefinitionError(
+                f"unknown key; known are {', '.join(sorted(keys))}", (*path, str(key))
+            )
     for key in required:
         if key not in value:
             raise DefinitionError(f"{key} is missing", path)
@@ -185,8 +188,10 @@ def _text(value: Any, path: Path) -> str:
 
 
 def _number(value: Any, path: Path) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise DefinitionError("must be a number", path)
+    if not abs(value) <= _LARGEST:
+        raise DefinitionError("must be a number that float32 can hold", path)
     return float(value)
 
 

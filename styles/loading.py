@@ -28,20 +28,26 @@ def load_text(text: str, name: str) -> tuple[Style, ...]:
     Raises:
         StyleError: Not YAML, or a definition is wrong; the message has name, line and key.
     """
-    loader = yaml.SafeLoader(text)
+    lines: dict[Where, int] = {}
     try:
-        node = loader.get_single_node()
-        lines: dict[Where, int] = {}
-        _collect(node, (), lines, set())
-        document = None if node is None else loader.construct_document(node)
+        document = _document(text, lines)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise StyleError(f"{name}, line {line}: {error.problem}") from error
     except (yaml.YAMLError, DefinitionError, ValueError, RecursionError) as error:
         raise StyleError(f"{name}: {error}") from error
+    return _styles(document, lines, name)
+
+
+def _document(text: str, lines: dict[Where, int]) -> Any:
+    """Return the content of a YAML text, and fill in the line of every key and item."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        _collect(node, (), lines, set())
+        return None if node is None else loader.construct_document(node)
     finally:
         loader.dispose()
-    return _styles(document, lines, name)
 
 
 def _styles(document: Any, lines: dict[Where, int], name: str) -> tuple[Style, ...]:
@@ -80,7 +86,8 @@ def _collect(node: yaml.Node | None, path: Where, lines: dict[Where, int], seen:
     if node is None:
         return
     if id(node) in seen:
-        raise DefinitionError("aliases are not allowed", path)
+        line = lines[path[:-1]]  # of what holds the alias: the node itself is the anchor's
+        raise DefinitionError(f"aliases are not allowed (line {line})", path)
     if path in lines:
         raise DefinitionError(f"the key is there twice (line {node.start_mark.line + 1})", path)
     seen.add(id(node))
