@@ -159,7 +159,9 @@ def test_opens_with_satellite_images(visit: Visit, dates: list[str]) -> None:
 
 def test_is_served_under_a_strict_policy(demo_server: DemoServer) -> None:
     policy = httpx.get(f"{demo_server.url}/").headers["content-security-policy"]
-    assert "default-src 'self'" in policy
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
     assert "unsafe" not in policy
 
 

@@ -60,9 +60,9 @@ class Seaweed:
         command = [
             str(Path(sys.executable).parent / "weed"), "server", f"-dir={self.folder}",
             "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={self.port}",
-            f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-master.port={master}", f"-volume.port={volume}",
-            f"-filer.port={filer}", "-master.volumeSizeLimitMB=64", "-volume.max=30",
-            "-master.telemetry=false",
+            f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
+            "-master.volumeSizeLimitMB=64", "-volume.max=30", "-master.telemetry=false",
         ]  # fmt: skip
         with (self.folder / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
@@ -87,7 +87,7 @@ class Seaweed:
 
     def _create(self, bucket: str) -> None:
         """Make a bucket: in SeaweedFS that is a folder of the filer."""
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self._others[2]}/buckets/{bucket}/", method="POST"
         )
         try:
