@@ -19,7 +19,7 @@ class WebpEncoder:
     media_type: Final = "image/webp"
     extensions: Final = ("webp",)
     supports_alpha: Final = True
-    max_size: Final = 16383
+    max_size: Final = 16382  # of the binding; the format itself has 16383
 
     def encode(self, image: Image, quality: int | None = None) -> bytes:
         """Encode a picture; see `Encoder.encode`. The default quality is 80."""

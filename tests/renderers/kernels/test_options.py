@@ -1,4 +1,7 @@
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +9,12 @@ import pytest
 from numba.core import config
 
 from renderers.kernels import options
+
+CODE = """
+from renderers.kernels import png
+kernel = png.lowest_alpha
+print(list(kernel.stats.cache_hits.values()), list(kernel.stats.cache_misses.values()))
+"""
 
 
 def test_kernel_runs_only_its_signatures():
@@ -71,3 +80,20 @@ def test_digest_sees_sources_of_kernels_and_op_codes(monkeypatch, tmp_path):
     changed.write_bytes(Path(options.opcodes.__file__).read_bytes() + b"\n")
     monkeypatch.setattr(options.opcodes, "__file__", str(changed))
     assert options.sources_digest() != first
+
+
+def test_second_process_loads_what_the_first_compiled(tmp_path):
+    environment = {**os.environ, "TILESERVER_CACHE_DIR": str(tmp_path)}
+    root = Path(options.__file__).parents[2]
+    printed = [
+        subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", CODE],
+            env=environment,
+            cwd=root,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert printed == ["[] [1]", "[1] []"]
