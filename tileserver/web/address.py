@@ -34,6 +34,13 @@ def public_url(request: Request, settings: Settings) -> str:
     return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}"
 
 
+def endpoint(request: Request, settings: Settings) -> str:
+    """Return the address of the requested path as clients use it, without query."""
+    # An ASGI path holds the root path that the public address ends with.
+    path = str(request.scope["path"]).removeprefix(str(request.scope.get("root_path", "")))
+    return f"{public_url(request, settings)}{path}"
+
+
 def _forwarded(request: Request) -> dict[str, str]:
     told = {
         name: request.headers[f"x-forwarded-{name}"].split(",")[0].strip()

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from fastapi import Request
 
-from tileserver.web.address import public_url
+from tileserver.web.address import endpoint, public_url
 
 
 def request(headers: dict[str, str], root_path: str = "") -> Request:
@@ -37,6 +37,12 @@ FORWARDED = {
 def test_the_request_s_own_host():
     assert told({"Host": "maps.example:81"}) == "http://maps.example:81"
     assert told({"Host": "[::1]:8000"}, root_path="/a") == "http://[::1]:8000/a"
+
+
+def test_the_root_path_is_there_once():
+    settings = SimpleNamespace(public_url=None, trust_forwarded=False)
+    asked = request({"Host": "maps.example"}, root_path="/a")
+    assert endpoint(asked, settings) == "http://maps.example/a/wms"
 
 
 def test_the_setting_wins():

@@ -14,7 +14,7 @@ from tileserver.protocols.wms.v13.exceptions import (
     InvalidUpdateSequenceError,
 )
 from tileserver.settings import Settings
-from tileserver.web.address import public_url
+from tileserver.web.address import endpoint
 from tileserver.web.answers import document
 from tileserver.web.context import services
 from tileserver.web.kvp import Kvp
@@ -34,8 +34,7 @@ async def get_capabilities(request: Request, kvp: Kvp, sequence: UpdateSequence)
     views = await layer_views(context.pipeline)
     number = sequence.number(views)
     check_sequence(kvp, number)
-    endpoint = f"{public_url(request, context.settings)}{request.url.path}?"
-    root = build(views, context.settings, endpoint, number)
+    root = build(views, context.settings, f"{endpoint(request, context.settings)}?", number)
     return document(request, serialise(root), "text/xml; charset=utf-8")
 
 
@@ -62,14 +61,14 @@ def check_sequence(kvp: Kvp, number: int) -> None:
 
 
 def build(
-    views: Sequence[LayerView], settings: Settings, endpoint: str, sequence: int
+    views: Sequence[LayerView], settings: Settings, href: str, sequence: int
 ) -> etree._Element:
     """Build the document.
 
     Args:
         views: The layers.
         settings: For the service's metadata and limits.
-        endpoint: URL to which parameters are appended.
+        href: URL to which parameters are appended.
         sequence: Update sequence.
     """
     root = _WRITER.root(
@@ -80,9 +79,9 @@ def build(
             f"{{{XSI}}}schemaLocation": _SCHEMA,
         },
     )
-    _service(root, settings, endpoint)
+    _service(root, settings, href)
     capability = _WRITER.add(root, "Capability")
-    _requests(capability, endpoint)
+    _requests(capability, href)
     exceptions = _WRITER.add(capability, "Exception")
     for name in ("XML", "BLANK"):
         _WRITER.add(exceptions, "Format", name)
@@ -90,7 +89,7 @@ def build(
     return root
 
 
-def _service(root: etree._Element, settings: Settings, endpoint: str) -> None:
+def _service(root: etree._Element, settings: Settings, href: str) -> None:
     service = _WRITER.add(root, "Service")
     _WRITER.add(service, "Name", "WMS")
     _WRITER.add(service, "Title", settings.title)
@@ -98,7 +97,7 @@ def _service(root: etree._Element, settings: Settings, endpoint: str) -> None:
     keywords = _WRITER.add(service, "KeywordList")
     for word in _KEYWORDS:
         _WRITER.add(keywords, "Keyword", word)
-    _WRITER.link(service, "OnlineResource", endpoint)
+    _WRITER.link(service, "OnlineResource", href)
     contact = _WRITER.add(service, "ContactInformation")
     person = _WRITER.add(contact, "ContactPersonPrimary")
     _WRITER.add(person, "ContactPerson")
@@ -112,14 +111,14 @@ def _service(root: etree._Element, settings: Settings, endpoint: str) -> None:
     _WRITER.add(service, "MaxHeight", str(settings.max_height))
 
 
-def _requests(capability: etree._Element, endpoint: str) -> None:
+def _requests(capability: etree._Element, href: str) -> None:
     requests = _WRITER.add(capability, "Request")
     for name, formats in (("GetCapabilities", ("text/xml",)), ("GetMap", FORMATS)):
         operation = _WRITER.add(requests, name)
         for kind in formats:
             _WRITER.add(operation, "Format", kind)
         get = _WRITER.add(_WRITER.add(_WRITER.add(operation, "DCPType"), "HTTP"), "Get")
-        _WRITER.link(get, "OnlineResource", endpoint)
+        _WRITER.link(get, "OnlineResource", href)
 
 
 def _root_layer(capability: etree._Element, views: Sequence[LayerView], settings: Settings) -> None:
