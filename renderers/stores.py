@@ -7,6 +7,7 @@ nothing read with one credential is ever served under another.
 import asyncio
 import atexit
 import hashlib
+import re
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
@@ -126,6 +127,23 @@ class ObjectMeta(NamedTuple):
     etag: str | None
 
 
+#: obstore has no class of its own for a listing that the store refused, only these words.
+_REFUSED = re.compile(r"status code: 40[13]\b")
+
+#: Characters that no address has, encoded or not.
+_CONTROL = frozenset(map(chr, (*range(32), 127)))
+
+
+def _check_segments(key: str, href: str) -> None:
+    """Refuse `.` and `..` in a key: they would leave the prefix that its credential is for.
+
+    Raises:
+        SourceForbiddenError: There is one.
+    """
+    if not {".", ".."}.isdisjoint(key.split("/")):
+        raise SourceForbiddenError("the address has relative parts", detail=href)
+
+
 def _within(prefix: str, href: str) -> bool:
     prefix = prefix.rstrip("/")
     return href == prefix or href.startswith(prefix + "/")
@@ -196,6 +214,9 @@ class ByteSource:
             SourceCorruptError: A range ends past the object (it was truncated).
             SourceError: Other kinds, by what the store answered.
         """
+        size = self.ref.size
+        if size is not None and any(wanted.stop > size for wanted in ranges):
+            raise SourceCorruptError("the file is shorter than its index says")
         policy = self._registry.policy
         merged, place = coalesce(ranges, policy.gap, policy.max_range)
         buffers = await asyncio.gather(*(self._get(r) for r in merged))
@@ -244,6 +265,8 @@ class ByteSource:
         except PreconditionError as error:
             raise SourceChangedError("a source file has changed", detail=detail) from error
         except (BaseError, OSError, TimeoutError) as error:
+            if _REFUSED.search(str(error)):
+                raise SourceForbiddenError("the store refused access", detail=detail) from error
             text = f"{detail}: {type(error).__name__}"
             raise SourceUnavailableError("the store did not answer", detail=text) from error
 
@@ -279,9 +302,14 @@ class StoreRegistry:
 
         Raises:
             SourceForbiddenError: The location is not among the allowed ones.
-            SourceUnsupportedError: A scheme we do not read.
+            SourceUnsupportedError: A scheme we do not read, or no address at all.
         """
-        parts = urlsplit(href)
+        try:
+            parts = urlsplit(href)
+        except ValueError as error:
+            raise SourceUnsupportedError("the address cannot be read", detail=href) from error
+        if not _CONTROL.isdisjoint(unquote(href)):
+            raise SourceUnsupportedError("the address cannot be read", detail=repr(href))
         if parts.scheme in ("", "file"):
             path = Path(unquote(parts.path) if parts.scheme else href)
             return self._resolve_file(path, href)
@@ -321,6 +349,7 @@ class StoreRegistry:
         return ObjectRef("file", str(PurePosixPath(*real.parts[1:])))
 
     def _resolve_s3(self, bucket: str, key: str, href: str) -> ObjectRef:
+        _check_segments(key, href)
         options = next((o for o in self._options if _within(o.prefix, href)), None)
         if options is None:
             raise SourceForbiddenError("the bucket is not configured", detail=href)
@@ -330,6 +359,7 @@ class StoreRegistry:
         return ObjectRef(store, key)
 
     def _resolve_http(self, scheme: str, host: str, path: str, href: str) -> ObjectRef:
+        _check_segments(unquote(path), href)
         plain = f"{scheme}://{host}{path}"
         configured = any(_within(o.prefix, plain) for o in self._options)
         if "@" in host or not (configured or host.lower() in self.policy.http_hosts):

@@ -124,12 +124,9 @@ class Seaweed:
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(20)
+            # On SIGTERM it lingers for 20 s and more; what it holds is not wanted any more.
+            self.process.kill()
+            self.process.wait(20)
             self.process = None
 
 
