@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from tileserver.protocols.routers import routers
@@ -13,6 +16,16 @@ from tileserver.services import Services
 from tileserver.settings import Settings, load_settings
 from tileserver.web import health, page
 from tileserver.web.middleware import Measured, SecurityHeaders
+
+
+async def _plain_problem(_: Request, error: Exception) -> Response:
+    """Answer what no protocol was asked for (unknown paths, wrong methods) in the JSON form."""
+    status, headers = 500, None
+    if isinstance(error, HTTPException):
+        status, headers = error.status_code, error.headers
+    phrase = HTTPStatus(status).phrase
+    code = phrase.title().replace(" ", "")
+    return JSONResponse({"code": code, "detail": phrase.lower()}, status, headers=headers)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -40,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.add_exception_handler(HTTPException, _plain_problem)
     for router in routers():
         app.include_router(router)
     app.include_router(health.router())

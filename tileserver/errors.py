@@ -6,6 +6,7 @@ Errors know no protocol: the protocol that was asked writes them in its own form
 from typing import NamedTuple
 
 from renderers import errors as render
+from renderers.encoders.base import EncodingError
 from styles.errors import StyleError
 
 
@@ -112,6 +113,7 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (OverloadedError, 503, "Overloaded"),
     (TimedOutError, 504, "TimedOut"),
     (StyleError, 400, "InvalidStyle"),
+    (EncodingError, 400, "InvalidFormat"),
     (render.BudgetExceededError, 400, "TooLarge"),
     (render.SourceMissingError, 502, "SourceMissing"),
     (render.SourceForbiddenError, 502, "SourceForbidden"),

@@ -63,6 +63,8 @@ class RasterInfo:
         descriptions: Per band, "" where the file has none.
         colour_table: RGBA by value, for palette files.
         bits: Significant bits of integer samples (Sentinel-2: 15 in uint16).
+        mixed: True when coarser levels are low-pass filtered with no regard to nodata, as wavelet
+            levels of JPEG 2000 are: pixels beside nodata then hold a mixture with it.
     """
 
     dtype: str
@@ -77,6 +79,7 @@ class RasterInfo:
     descriptions: tuple[str, ...] = ()
     colour_table: tuple[tuple[int, int, int, int], ...] | None = None
     bits: int = 0
+    mixed: bool = False
 
     @property
     def width(self) -> int:

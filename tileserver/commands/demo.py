@@ -1,6 +1,7 @@
 """Makes the demo catalogue: generated Sentinel-2 products, Blue Marble, and what users add."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,10 +57,13 @@ def prepare(settings: Settings, options: DemoOptions, console: Console) -> Setti
     """
     root = settings.data_dir.absolute() / "demo"
     extra = [folder.absolute() for folder in (*options.data, *_data_from_environment())]
+    # A catalogue for each choice, so that one made with more data never names what is not allowed.
+    choice = repr((options.size, [str(folder) for folder in extra], options.online))
+    name = hashlib.blake2b(choice.encode(), digest_size=4).hexdigest()
     hosts = [*settings.http_hosts, *(EARTH_SEARCH_HOSTS if options.online else ())]
     demo = settings.model_copy(
         update={
-            "data_dir": root,
+            "data_dir": root / f"catalogue-{name}",
             "file_roots": [*settings.file_roots, root, *extra],
             "http_hosts": hosts,
         }

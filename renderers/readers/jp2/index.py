@@ -236,6 +236,7 @@ def _describe(
         descriptions=("",) * count,
         colour_table=palette,
         bits=sample.precision,
+        mixed=True,
     )
 
 
