@@ -30,6 +30,7 @@ from tileserver.errors import (
     TimedOutError,
     TooLargeError,
 )
+from tileserver.etag import etag_matches
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
 from tileserver.request import (
@@ -168,7 +169,7 @@ class Pipeline:
         area = areas.of_geobox(request.geobox)
         key = self._key(request, layers, area)
         etag = f'"{key}"'
-        if if_none_match is not None and _matches(if_none_match, etag):
+        if etag_matches(if_none_match, etag):
             return Picture(b"", request.media_type, etag, not_modified=True)
         entry = self._tiles.peek(key)
         if entry is None:
@@ -300,12 +301,6 @@ def _timed() -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise TimedOutError("the request took longer than the server allows") from error
-
-
-def _matches(header: str, etag: str) -> bool:
-    """Tell whether an If-None-Match header names the ETag (weak comparison, RFC 9110, 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in tags or etag in tags
 
 
 def _bands(collection: Collection, wanted: tuple[str, ...]) -> tuple[str, ...]:

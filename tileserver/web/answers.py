@@ -16,6 +16,7 @@ from tileserver.errors import (
     Problem,
     describe,
 )
+from tileserver.etag import etag_matches
 from tileserver.request import PictureRequest
 from tileserver.settings import Settings
 from tileserver.web.context import services
@@ -28,19 +29,6 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 #: Turns an error into the form of one protocol.
 Reporter = Callable[[Request, Exception, Problem], Response]
-
-
-def etag_matches(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether a client's copy is still good (RFC 9110, 13.1.2; weak comparison).
-
-    Args:
-        if_none_match: The header, or None.
-        etag: Quoted.
-    """
-    if not if_none_match:
-        return False
-    told = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in told or etag.removeprefix("W/") in told
 
 
 def short_lived(settings: Settings) -> str:

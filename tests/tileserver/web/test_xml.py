@@ -1,25 +1,6 @@
-import pytest
 from lxml import etree
 
-from tileserver.web.answers import etag_matches
 from tileserver.web.xml import Writer, clean, serialise
-
-
-@pytest.mark.parametrize(
-    ("header", "matches"),
-    [
-        (None, False),
-        ("", False),
-        ('"a"', True),
-        ('W/"a"', True),
-        ('"b", "a"', True),
-        ("*", True),
-        ('"b"', False),
-        ("a", False),
-    ],
-)
-def test_etag_matches(header, matches):
-    assert etag_matches(header, '"a"') is matches
 
 
 def test_documents_hold_any_text():
