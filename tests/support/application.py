@@ -1,5 +1,6 @@
 """The whole application in the test's own process: lifespan, routes and middleware, no socket."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ def mercator_tile(z: int, x: int, y: int, size: int = 256) -> GeoBox:
     side = 2 * HALF / 2**z
     west, north = x * side - HALF, HALF - y * side
     return GeoBox.from_bounds((west, north - side, west + side, north), size, size, "EPSG:3857")
+
+
+def tile_at(lon: float, lat: float, z: int) -> tuple[int, int, int]:
+    """The tile of WebMercatorQuad that holds a point, as (z, x, y)."""
+    x = (lon + 180.0) / 360.0 * 2**z
+    y = (1.0 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2.0 * 2**z
+    return z, int(x), int(y)
 
 
 @dataclass

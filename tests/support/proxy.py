@@ -81,7 +81,9 @@ class CountingProxy:
         assert task is not None
         self._tasks.add(task)
         try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            # Cancelled by `stop`: asyncio would report that as an error of the callback.
+            gone = asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError
+            with contextlib.suppress(*gone):
                 while True:
                     await self._pass_one(reader, writer)
         finally:
