@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies
 
 import obstore
 from obstore.exceptions import (
@@ -130,6 +131,8 @@ class ObjectMeta(NamedTuple):
 #: obstore has no class of its own for a listing that the store refused, only these words.
 _REFUSED = re.compile(r"status code: 40[13]\b")
 
+_PORT = re.compile(r":\d*\Z")
+
 #: Characters that no address has, encoded or not.
 _CONTROL = frozenset(map(chr, (*range(32), 127)))
 
@@ -142,6 +145,20 @@ def _check_segments(key: str, href: str) -> None:
     """
     if not {".", ".."}.isdisjoint(key.split("/")):
         raise SourceForbiddenError("the address has relative parts", detail=href)
+
+
+def _only_to(host: str) -> "ClientConfig":
+    """Return client options with which redirects reach no other host than the one checked.
+
+    obstore follows redirects and has no option against it, so an allowed host could send us to any
+    address of the inner network. All hosts but this one get a proxy that cannot exist (nothing can
+    listen on port 0); other ports and subdomains of this one stay reachable. Where the environment
+    names a proxy, that one decides what may be reached.
+    """
+    if getproxies().keys() & {"http", "https", "all"}:
+        return {}
+    name = _PORT.sub("", host.lower())
+    return {"proxy_url": "http://127.0.0.1:0", "proxy_excludes": name.strip("[]")}
 
 
 def _within(prefix: str, href: str) -> bool:
@@ -366,8 +383,9 @@ class StoreRegistry:
             raise SourceForbiddenError("the host is not among the allowed ones", detail=href)
         store = f"{scheme}:{host.lower()}"
         if store not in self._stores:
+            client = self._client(scheme) | _only_to(host)
             self._stores[store] = HTTPStore.from_url(
-                f"{scheme}://{host}", client_options=self._client(scheme), **self._retry()
+                f"{scheme}://{host}", client_options=client, **self._retry()
             )
         return ObjectRef(store, unquote(path).lstrip("/"))
 
