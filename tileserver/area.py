@@ -53,7 +53,8 @@ def of_geobox(geobox: GeoBox) -> Area:
     """Return an area that holds every point of the grid (it may be a little larger)."""
     if geobox.crs == "EPSG:3857":
         west, south, east, north = (v / _MERCATOR_RADIUS for v in geobox.bounds)
-        parallels = [math.degrees(math.atan(math.sinh(y))) for y in (south, north)]
+        # The Gudermannian by tanh: by sinh it overflows past y = 4.5e9 m, which clients may send.
+        parallels = [math.degrees(2.0 * math.atan(math.tanh(y / 2.0))) for y in (south, north)]
         return boxes(math.degrees(west), parallels[0], math.degrees(east), parallels[1])
     if is_geographic(geobox.crs):
         return boxes(*geobox.bounds)

@@ -32,6 +32,14 @@ def test_the_world_tile_is_the_world():
     assert area.boxes == ((-180.0, pytest.approx(-85.0511287), 180.0, pytest.approx(85.0511287)),)
 
 
+@pytest.mark.parametrize("edge", [4.6e9, 9.9e11])
+def test_mercator_boxes_far_beyond_the_world_are_the_world(edge):
+    area = of_geobox(GeoBox.from_bounds((-edge, -edge, edge, edge), 64, 64, "EPSG:3857"))
+    assert area.boxes == ((-180.0, -90.0, 180.0, 90.0),)
+    beyond = of_geobox(GeoBox.from_bounds((0.0, edge / 2, edge, edge), 64, 64, "EPSG:3857"))
+    assert all(south == 90.0 for _, south, _, _ in beyond.boxes)
+
+
 @pytest.mark.parametrize(("crs", "pole"), [("EPSG:3413", 90.0), ("EPSG:3031", -90.0)])
 def test_a_grid_with_a_pole_inside_goes_all_around(crs, pole):
     area = of_geobox(GeoBox.from_bounds((-3e6, -3e6, 3e6, 3e6), 512, 512, crs))
