@@ -12,6 +12,11 @@ from renderers.image import Image, Raster
 from renderers.job import CoverageJob, DrawJob, LayerJob
 from renderers.mosaic import IndexSaver, Mosaic, Mosaicker
 from renderers.paint import composite, paint
+from renderers.together import together
+
+#: Pixels of all layers of one picture that are drawn at the same time: enough for eight layers of
+#: a screen's tile, and of a picture of 4096 x 4096 one layer, which takes up to 1 GB while drawn.
+PIXELS_AT_ONCE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,18 @@ class Renderer:
             SourceError: A source file could not be read.
             TimeoutError: The budget's seconds ran out.
         """
-        async with asyncio.timeout(job.budget.seconds):
-            layers = await asyncio.gather(*(self._layer(layer, job) for layer in job.layers))
+        pixels = max(job.geobox.width * job.geobox.height, 1)
+        at_once = max(PIXELS_AT_ONCE // pixels, 1)
         image: Image | None = None
-        for drawn in layers:
-            if drawn.image is not None:
-                image = drawn.image if image is None else composite(image, drawn.image)
-        return Drawn(image, all(drawn.complete for drawn in layers))
+        complete = True
+        async with asyncio.timeout(job.budget.seconds):
+            for first in range(0, len(job.layers), at_once):
+                group = job.layers[first : first + at_once]
+                for drawn in await together(*(self._layer(layer, job) for layer in group)):
+                    complete = complete and drawn.complete
+                    if drawn.image is not None:
+                        image = drawn.image if image is None else composite(image, drawn.image)
+        return Drawn(image, complete)
 
     async def coverage(self, job: CoverageJob) -> Coverage:
         """Return stored values, or physical ones where scenes differ in scale or offset.

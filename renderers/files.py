@@ -6,7 +6,7 @@ many ask.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -17,6 +17,7 @@ from renderers.readers.registry import ReaderRegistry
 from renderers.scene import BandAsset, ObjectRef
 from renderers.sourcegrid import SourceGrid
 from renderers.stores import ByteSource, StoreRegistry
+from renderers.together import together
 
 FileKey = tuple[str, str, str]
 BlockKey = tuple[FileKey, BlockId]
@@ -47,6 +48,21 @@ class OpenFile:
         return self.source.ref.key
 
 
+@dataclass(eq=False, slots=True)
+class _Load:
+    """One round of fetching and decoding blocks.
+
+    Attributes:
+        task: Gives the blocks.
+        keys: Of those blocks.
+        waiting: How many callers wait for some of them.
+    """
+
+    task: "asyncio.Task[dict[BlockId, Block]]"
+    keys: tuple[BlockKey, ...]
+    waiting: int = 0
+
+
 class FileCache:
     """Opens files by stored or built indexes, and decodes blocks into a byte-bounded cache."""
 
@@ -65,8 +81,7 @@ class FileCache:
         self._files: SizedLru[FileKey, OpenFile] = SizedLru(index_bytes, lambda _: _INDEX_COST)
         self._blocks: SizedLru[BlockKey, Block] = SizedLru(block_bytes, lambda b: b.nbytes + 200)
         self._opening: SingleFlight[FileKey, OpenFile] = SingleFlight()
-        self._loading: dict[BlockKey, asyncio.Future[Block]] = {}
-        self._tasks: set[asyncio.Task[dict[BlockId, Block]]] = set()
+        self._loading: dict[BlockKey, _Load] = {}
 
     async def open(self, asset: BandAsset) -> OpenFile:
         """Return the open file of a band.
@@ -92,7 +107,7 @@ class FileCache:
             SourceError: Bytes could not be read or decoded.
         """
         out: dict[BlockId, Block] = {}
-        joined: dict[BlockId, asyncio.Future[Block]] = {}
+        loads: dict[_Load, list[BlockId]] = {}
         missing: list[BlockId] = []
         for block_id in wanted:
             key = (file.key, block_id)
@@ -100,18 +115,46 @@ class FileCache:
             if block is not None:
                 out[block_id] = block
             elif (running := self._loading.get(key)) is not None:
-                joined[block_id] = running
+                loads.setdefault(running, []).append(block_id)
             else:
                 missing.append(block_id)
         if missing:
-            # A task of its own: when this caller goes away, others still get their blocks.
-            task = asyncio.ensure_future(self._load(file, missing))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            out.update(await asyncio.shield(task))
-        for block_id, future in joined.items():
-            out[block_id] = await asyncio.shield(future)
+            loads[self._begin(file, missing)] = missing
+        await self._wait(loads, out)
         return out
+
+    def _begin(self, file: OpenFile, missing: Sequence[BlockId]) -> "_Load":
+        """Start one round of fetching and decoding, which others may join."""
+        keys = tuple((file.key, block_id) for block_id in missing)
+        load = _Load(asyncio.ensure_future(self._load(file, missing)), keys)
+        self._loading.update(dict.fromkeys(keys, load))
+        load.task.add_done_callback(lambda _: self._forget_load(load))
+        return load
+
+    async def _wait(
+        self, loads: Mapping["_Load", Sequence[BlockId]], out: dict[BlockId, Block]
+    ) -> None:
+        """Take the wanted blocks of several rounds; rounds that nobody waits for are cancelled."""
+        for load in loads:
+            load.waiting += 1
+        try:
+            for load, block_ids in loads.items():
+                # Shielded: when this caller goes away, others still get their blocks.
+                blocks = await asyncio.shield(load.task)
+                out.update({block_id: blocks[block_id] for block_id in block_ids})
+        finally:
+            for load in loads:
+                load.waiting -= 1
+                if load.waiting == 0 and not load.task.done():
+                    self._forget_load(load)
+                    load.task.cancel()
+
+    def _forget_load(self, load: "_Load") -> None:
+        for key in load.keys:
+            if self._loading.get(key) is load:
+                del self._loading[key]
+        if load.task.done() and not load.task.cancelled():
+            load.task.exception()  # retrieved, so that an abandoned error is not warned about
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Return the figures of both caches."""
@@ -127,31 +170,14 @@ class FileCache:
 
     async def _load(self, file: OpenFile, missing: Sequence[BlockId]) -> dict[BlockId, Block]:
         loop = asyncio.get_running_loop()
-        futures = {block_id: loop.create_future() for block_id in missing}
-        for block_id, future in futures.items():
-            # Somebody may have joined; an error nobody waits for must not be warned about.
-            future.add_done_callback(lambda f: f.cancelled() or f.exception())
-            self._loading[file.key, block_id] = future
-        try:
-            parts = await file.reader.fetch(file.source, file.index, missing)
-            decoding = [
-                loop.run_in_executor(self._pool, file.reader.decode, file.index, block_id, part)
-                for block_id, part in zip(missing, parts, strict=True)
-            ]
-            blocks = dict(zip(missing, await asyncio.gather(*decoding), strict=True))
-        except BaseException as error:
-            for future in futures.values():
-                if isinstance(error, asyncio.CancelledError):
-                    future.cancel()
-                else:
-                    future.set_exception(error)
-            raise
-        finally:
-            for block_id in missing:
-                self._loading.pop((file.key, block_id), None)
+        parts = await file.reader.fetch(file.source, file.index, missing)
+        decoding = [
+            loop.run_in_executor(self._pool, file.reader.decode, file.index, block_id, part)
+            for block_id, part in zip(missing, parts, strict=True)
+        ]
+        blocks = dict(zip(missing, await together(*decoding), strict=True))
         for block_id, block in blocks.items():
             self._blocks.set((file.key, block_id), block)
-            futures[block_id].set_result(block)
         return blocks
 
 

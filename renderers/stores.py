@@ -36,6 +36,7 @@ from renderers.errors import (
     SourceUnsupportedError,
 )
 from renderers.scene import ObjectRef
+from renderers.together import together
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -236,7 +237,7 @@ class ByteSource:
             raise SourceCorruptError("the file is shorter than its index says")
         policy = self._registry.policy
         merged, place = coalesce(ranges, policy.gap, policy.max_range)
-        buffers = await asyncio.gather(*(self._get(r) for r in merged))
+        buffers = await together(*(self._get(r) for r in merged))
         out = []
         for wanted, (number, offset) in zip(ranges, place, strict=True):
             part = buffers[number][offset : offset + wanted.stop - wanted.start]

@@ -1,0 +1,67 @@
+"""How the layers of a picture share what it may cost."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from renderers.draw import PIXELS_AT_ONCE, Renderer
+from renderers.errors import BudgetExceededError
+from renderers.geobox import GeoBox
+from renderers.job import Budget, DrawJob, LayerJob
+from renderers.mosaic import Mosaic
+
+STYLE = SimpleNamespace(program=SimpleNamespace(inputs=("red",)), resampling="nearest")
+
+
+class Mosaicker:
+    """Counts the layers that are drawn at the same time; `bad` ones fail, others take a while."""
+
+    def __init__(self, bad: tuple[str, ...] = ()) -> None:
+        self.bad = bad
+        self.running = self.most = self.finished = 0
+
+    async def scaled(self, scenes, bands, geobox, how, budget):
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(0)
+            if scenes == self.bad:
+                raise BudgetExceededError("too much")
+            for _ in range(5):
+                await asyncio.sleep(0)
+            self.finished += 1
+        finally:
+            self.running -= 1
+        empty = np.zeros((1, 1), np.uint8)
+        return Mosaic(np.zeros((1, 1, 1), np.float32), empty, empty.astype(np.int16), True)
+
+
+@pytest.fixture
+def renderer():
+    with ThreadPoolExecutor(1) as pool:
+        yield Renderer(SimpleNamespace(), pool)
+
+
+def job(side: int, *layers: tuple[str, ...]) -> DrawJob:
+    geobox = GeoBox.from_bounds((0.0, 0.0, 1.0, 1.0), side, side, "EPSG:4326")
+    return DrawJob(tuple(LayerJob(scenes, STYLE) for scenes in layers), geobox, Budget())
+
+
+@pytest.mark.parametrize(("side", "most"), [(256, 8), (1024, 4), (2048, 1), (4096, 1)])
+async def test_large_layers_are_drawn_one_after_the_other(renderer, side, most):
+    renderer._mosaic = mosaicker = Mosaicker(bad=("none",))
+    assert (await renderer.picture(job(side, *[()] * 8))).image is None
+    assert (mosaicker.most, mosaicker.finished) == (most, 8)
+    assert most * side * side <= max(PIXELS_AT_ONCE, side * side)
+
+
+async def test_no_layer_goes_on_when_another_one_failed(renderer):
+    renderer._mosaic = mosaicker = Mosaicker(bad=("bad",))
+    with pytest.raises(BudgetExceededError):
+        await renderer.picture(job(256, (), ("bad",), ()))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (mosaicker.running, mosaicker.finished) == (0, 0)
