@@ -16,9 +16,9 @@ from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
 from renderers.geobox import GeoBox
 from renderers.job import Budget, Spent
-from renderers.kernels.gather import gather_bilinear, gather_nearest, gather_stored
+from renderers.kernels.gather import gather_bilinear, gather_nearest, gather_stored, locate
 from renderers.plan import ReadPlan, plan_read
-from renderers.readers.base import Block, BlockId
+from renderers.readers.base import Block, BlockId, Level
 from renderers.scene import BandAsset, Scene
 from renderers.warp import CoordinateGrid, CoordinateGrids
 
@@ -109,15 +109,17 @@ class Mosaicker:
             SourceError: A file could not be read.
         """
         gather = gather_bilinear if how == "bilinear" else gather_nearest
+        places = _Places(geobox)
 
         def fill(window: _Window, out: NDArray[np.generic], valid: NDArray[np.uint8]) -> None:
-            assets = window.part.bands
-            data = np.empty((len(assets), *valid.shape), np.float32)
-            scale = np.array([a.scale for a in assets], np.float32)
-            offset = np.array([a.offset for a in assets], np.float32)
-            source = _as_type(window.data, _SCALED_TYPES)
-            gather(source, window.mask, *_placed(window), scale, offset, data, valid)
-            out[list(window.part.positions)] = data
+            source, nodata = _as_type(window.data, _SCALED_TYPES), _nodata(window)
+            x, y, fx, fy = places.of(window)
+            for number, asset in enumerate(window.part.bands):
+                target = out[window.part.positions[number]]
+                scale, offset = np.float32(asset.scale), np.float32(asset.offset)
+                gather(
+                    source[number], window.mask, x, y, fx, fy, nodata, scale, offset, target, valid
+                )
 
         return await self._mosaic(scenes, bands, geobox, budget, (np.dtype(np.float32), fill))
 
@@ -131,12 +133,15 @@ class Mosaicker:
             SourceError: A file could not be read.
         """
         dtype = await self._common_dtype(scenes, bands)
+        places = _Places(geobox)
 
         def fill(window: _Window, out: NDArray[np.generic], valid: NDArray[np.uint8]) -> None:
-            source = _as_type(window.data, _STORED_TYPES)
-            data = np.zeros((len(window.part.bands), *valid.shape), source.dtype)
-            gather_stored(source, window.mask, *_placed(window), data, valid)
-            out[list(window.part.positions)] = data.astype(out.dtype, copy=False)
+            source, nodata = _as_type(window.data, _STORED_TYPES), _nodata(window)
+            x, y, _, _ = places.of(window)
+            for number, position in enumerate(window.part.positions):
+                data = np.zeros(valid.shape, source.dtype)
+                gather_stored(source[number], window.mask, x, y, nodata, data, valid)
+                out[position] = data
 
         return await self._mosaic(scenes, bands, geobox, budget, (dtype, fill))
 
@@ -245,14 +250,43 @@ def _nodata(window: _Window) -> float:
     return float("nan") if nodata is None else float(nodata)
 
 
-def _placed(
-    window: _Window,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int, NDArray[np.float64], float]:
-    """Return the arguments that say where the window lies: columns, rows, step, place, nodata."""
-    part = window.part
-    level = part.file.index.info.levels[part.plan.level]
-    place = np.array([part.plan.column, part.plan.row, level.scale_x, level.scale_y], np.float64)
-    return part.grid.columns, part.grid.rows, part.grid.step, place, _nodata(window)
+#: Most bytes of positions that one picture remembers.
+_PLACES_BYTES = 64 * 1024 * 1024
+
+_Located = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
+
+
+class _Places:
+    """Source pixels under the target's; bands and dates that lie alike share them."""
+
+    def __init__(self, geobox: GeoBox) -> None:
+        self._shape = geobox.height, geobox.width
+        self._known: dict[tuple[int, ReadPlan], tuple[CoordinateGrid, _Located]] = {}
+        # 16 bytes per target pixel and entry; a large picture remembers the last one only.
+        self._limit = max(_PLACES_BYTES // (16 * geobox.width * geobox.height), 1)
+
+    def of(self, window: _Window) -> _Located:
+        """Return x, y, fx and fy of a window, as `locate` describes them."""
+        part = window.part
+        key = id(part.grid), part.plan
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= self._limit:
+                self._known.clear()
+            # The grid is kept along, so that its id stays its own.
+            found = part.grid, self._locate(part)
+            self._known[key] = found
+        return found[1]
+
+    def _locate(self, part: _Part) -> _Located:
+        plan, grid = part.plan, part.grid
+        level = part.file.index.info.levels[plan.level]
+        place = np.array([plan.column, plan.row, level.scale_x, level.scale_y], np.float64)
+        size = np.array([plan.width, plan.height], np.int64)
+        x, y = np.empty(self._shape, np.int32), np.empty(self._shape, np.int32)
+        fx, fy = np.empty(self._shape, np.float32), np.empty(self._shape, np.float32)
+        locate(grid.columns, grid.rows, grid.step, place, size, x, y, fx, fy)
+        return x, y, fx, fy
 
 
 def _as_type(data: NDArray[np.generic], known: frozenset[str]) -> NDArray[np.generic]:
@@ -268,20 +302,34 @@ def _assemble(part: _Part, blocks: dict[BlockId, Block]) -> _Window:
     mask = np.full((plan.height, plan.width), 255, np.uint8) if masked else _NO_MASK
     places = [part.file.index.plane_of(band.band) for band in part.bands]
     for block_id, block in blocks.items():
-        top = block_id.row * level.block_height - plan.row
-        left = block_id.column * level.block_width - plan.column
-        rows, columns = block.data.shape[1:]
-        area = np.s_[top : top + rows, left : left + columns]
+        ours, theirs = _overlap(plan, level, block_id, block)
         for number, (plane, position) in enumerate(places):
             if plane == block_id.plane:
-                data[(number, *area)] = block.data[position]
+                data[(number, *ours)] = block.data[(position, *theirs)]
         if block.mask is not None:
-            mask[area] &= block.mask
+            mask[ours] &= block.mask[theirs]
     window = _Window(part, data, mask)
     nodata = _nodata(window)
     if info.mixed and plan.level > 0 and not np.isnan(nodata):
         return _Window(part, data, _unmixed(data, mask, nodata))
     return window
+
+
+def _overlap(
+    plan: ReadPlan, level: Level, block_id: BlockId, block: Block
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return where a block and the window overlap: rows and columns in the window, in the block."""
+    top = block_id.row * level.block_height - plan.row
+    left = block_id.column * level.block_width - plan.column
+    first_row, first_column = max(top, 0), max(left, 0)
+    last_row = min(top + block.data.shape[1], plan.height)
+    last_column = min(left + block.data.shape[2], plan.width)
+    ours = slice(first_row, last_row), slice(first_column, last_column)
+    theirs = (
+        slice(first_row - top, last_row - top),
+        slice(first_column - left, last_column - left),
+    )
+    return ours, theirs
 
 
 def _unmixed(
@@ -315,16 +363,29 @@ def _merge(
     for number, windows in enumerate(read, first):
         if windows is None:
             continue
-        data = np.zeros_like(out.data)
-        valid = np.ones_like(out.valid)
-        for window in windows:
-            part_valid = np.empty_like(out.valid)
-            fill(window, data, part_valid)
-            valid &= part_valid
-        new = (valid == 1) & (out.valid == 0)
-        np.copyto(out.data, data, where=new)
-        out.valid[new] = 1
-        out.source[new] = number
+        if not out.valid.any():
+            # Nothing is there yet: the scene is written in its place at once.
+            _fill_scene(windows, fill, out.data, out.valid)
+            out.source[out.valid == 1] = number
+        else:
+            data, valid = np.zeros_like(out.data), np.empty_like(out.valid)
+            _fill_scene(windows, fill, data, valid)
+            new = (valid == 1) & (out.valid == 0)
+            np.copyto(out.data, data, where=new)
+            out.valid[new] = 1
+            out.source[new] = number
         if out.valid.all():
             return True
     return False
+
+
+def _fill_scene(
+    windows: Sequence[_Window],
+    fill: Callable[[_Window, NDArray[np.generic], NDArray[np.uint8]], None],
+    data: NDArray[np.generic],
+    valid: NDArray[np.uint8],
+) -> None:
+    """Write one scene's bands; a pixel stays valid where every band has data."""
+    valid[:] = 1
+    for window in windows:
+        fill(window, data, valid)

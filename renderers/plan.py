@@ -26,11 +26,12 @@ class ReadPlan:
 
     Attributes:
         level: Number of the level.
-        column: First column of the window, in pixels of the level, on a block's edge.
-        row: First row of the window, on a block's edge.
+        column: First column of the window, in pixels of the level.
+        row: First row of the window.
         width: Columns of the window, clipped to the level.
         height: Rows of the window.
         blocks: The blocks that cover the window, for each plane.
+        pixels: Pixels to decode for one plane: those of the blocks.
     """
 
     level: int
@@ -39,11 +40,7 @@ class ReadPlan:
     width: int
     height: int
     blocks: tuple[BlockId, ...]
-
-    @property
-    def pixels(self) -> int:
-        """Pixels to decode for one plane."""
-        return self.width * self.height
+    pixels: int
 
 
 def choose_level(levels: Sequence[Level], ratio: float) -> int:
@@ -88,12 +85,16 @@ def plan_read(index: RasterIndex, bands: Sequence[int], grid: CoordinateGrid) ->
         for row in range(top, bottom + 1)
         for column in range(left, right + 1)
     )
-    column, row = left * level.block_width, top * level.block_height
+    decoded = (
+        min((right + 1) * level.block_width, level.width) - left * level.block_width,
+        min((bottom + 1) * level.block_height, level.height) - top * level.block_height,
+    )
     return ReadPlan(
         number,
-        column,
-        row,
-        min((right + 1) * level.block_width, level.width) - column,
-        min((bottom + 1) * level.block_height, level.height) - row,
+        first_column,
+        first_row,
+        last_column - first_column + 1,
+        last_row - first_row + 1,
         blocks,
+        decoded[0] * decoded[1],
     )

@@ -1,103 +1,137 @@
 """Kernels that take a target's pixels out of a window of source pixels.
 
-All read positions from a coarse grid of exact ones (`renderers.warp.CoordinateGrid`) and
-interpolate between them. A position at (column c, row r) in pixel-corner coordinates lies in pixel
+First `locate` turns a coarse grid of exact positions (`renderers.warp.CoordinateGrid`) into the
+source pixel under every target pixel; all bands that lie alike share that. Then the `gather_`
+kernels fetch values. A position at (column c, row r) in pixel-corner coordinates lies in pixel
 (floor(c), floor(r)); 1e-10 is added first, as GDAL does, so that a position on an edge that
 rounding left a hair short still takes the pixel that starts there.
 
-Shapes and types shared by the kernels:
-    window: (bands, rows, columns), stored values.
+The gathering kernels take one band; looping over bands inside them was measured five times slower.
+Shapes and types that they share:
+    window: (rows, columns), stored values.
     mask: uint8 (rows, columns), 0 where there is no data; shape (0, 0) for "all valid".
-    columns, rows: float64 (n, m) full-resolution positions; NaN where there is none.
-    step: target pixels between grid points.
-    place: float64 (4,): window's first column and row in level pixels, then level scale x and y.
+    x, y: int32 (height, width), column and row in the window; x is -1 where there is none.
     nodata: stored value that means "no data"; NaN never equals a value, so NaN means "none".
 """
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from renderers.kernels.options import kernel
+from renderers.kernels.options import inlined, kernel
 
 Array = NDArray[Any]
 
 _EDGE = 1e-10
 
-
-@kernel("UniTuple(float64, 2)(float64[:, ::1], float64[:, ::1], int64, int64, int64)")
-def position(columns: Array, rows: Array, step: int, i: int, j: int) -> tuple[float, float]:
-    """Return the source position of target pixel (row i, column j)."""
-    gi = i // step
-    gj = j // step
-    fi = (i - gi * step) / step
-    fj = (j - gj * step) / step
-    hi = min(gi + 1, columns.shape[0] - 1)
-    hj = min(gj + 1, columns.shape[1] - 1)
-    if fi == 0.0:
-        hi = gi
-    if fj == 0.0:
-        hj = gj
-    w00 = (1.0 - fi) * (1.0 - fj)
-    w01 = (1.0 - fi) * fj
-    w10 = fi * (1.0 - fj)
-    w11 = fi * fj
-    c = (
-        w00 * columns[gi, gj]
-        + w01 * columns[gi, hj]
-        + w10 * columns[hi, gj]
-        + w11 * columns[hi, hj]
-    )
-    r = w00 * rows[gi, gj] + w01 * rows[gi, hj] + w10 * rows[hi, gj] + w11 * rows[hi, hj]
-    return c, r
-
-
 _TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
 
 @kernel(
-    "UniTuple(int64, 2)(float64[:, ::1], float64[:, ::1], int64, int64, int64, float64[::1],"
-    " uint8[:, ::1], int64, int64)"
+    "void(float64[:, ::1], float64[:, ::1], int64, float64[::1], int64[::1], int32[:, ::1],"
+    " int32[:, ::1], float32[:, ::1], float32[:, ::1])"
 )
-def nearest_pixel(
+def locate(
     columns: Array,
     rows: Array,
     step: int,
-    i: int,
-    j: int,
     place: Array,
-    mask: Array,
-    width: int,
-    height: int,
-) -> tuple[int, int]:
-    """Return (x, y) in the window of the pixel under target (i, j), or (-1, -1) where none is."""
-    c, r = position(columns, rows, step, i, j)
-    if not (c > -1e15 and c < 1e15 and r > -1e15 and r < 1e15):
-        return -1, -1
-    x = int(math.floor(c / place[2] + _EDGE) - place[0])
-    y = int(math.floor(r / place[3] + _EDGE) - place[1])
-    if x < 0 or y < 0 or x >= width or y >= height:
-        return -1, -1
-    if mask.shape[0] > 0 and mask[y, x] == 0:
-        return -1, -1
-    return x, y
+    size: Array,
+    x: Array,
+    y: Array,
+    fx: Array,
+    fy: Array,
+) -> None:
+    """Write which source pixel lies under every target pixel, and where in it.
+
+    Args:
+        columns: float64 (n, m), full-resolution source column at every `step`-th target pixel
+            centre; NaN where there is none.
+        rows: The same for source rows.
+        step: Target pixels between grid points.
+        place: float64 (4,): window's first column and row in level pixels, level scale x and y.
+        size: int64 (2,): the window's width and height.
+        x: int32 (height, width): column in the window, -1 outside of it.
+        y: int32 (height, width): row in the window.
+        fx: float32 (height, width): columns from the middle of that pixel to the position, -0.5 to
+            0.5.
+        fy: The same for rows.
+    """
+    n, m = columns.shape
+    left, top = place[0], place[1]
+    scale_x, scale_y = 1.0 / place[2], 1.0 / place[3]
+    right, bottom = size[0] - _EDGE, size[1] - _EDGE
+    line_c = np.empty(m)
+    line_r = np.empty(m)
+    for i in range(x.shape[0]):
+        gi = i // step
+        fi = (i - gi * step) / step
+        hi = gi if fi == 0.0 else min(gi + 1, n - 1)
+        for g in range(m):
+            line_c[g] = (
+                columns[gi, g] if fi == 0.0 else ((1.0 - fi) * columns[gi, g] + fi * columns[hi, g])
+            )
+            line_r[g] = rows[gi, g] if fi == 0.0 else (1.0 - fi) * rows[gi, g] + fi * rows[hi, g]
+        j = 0
+        for g in range(m):
+            for k in range(step):
+                if j == x.shape[1]:
+                    break
+                if k == 0:
+                    c = line_c[g]
+                    r = line_r[g]
+                else:
+                    fj = k / step
+                    c = (1.0 - fj) * line_c[g] + fj * line_c[g + 1]
+                    r = (1.0 - fj) * line_r[g] + fj * line_r[g + 1]
+                x[i, j] = -1
+                y[i, j] = -1
+                c = c * scale_x - left
+                r = r * scale_y - top
+                # NaN fails every comparison; inside the window truncation is floor.
+                if c >= -_EDGE and r >= -_EDGE and c < right and r < bottom:
+                    px = np.int32(c + _EDGE)
+                    py = np.int32(r + _EDGE)
+                    x[i, j] = px
+                    y[i, j] = py
+                    fx[i, j] = c - px - 0.5
+                    fy[i, j] = r - py - 0.5
+                j += 1
 
 
-@kernel([f"boolean({t}[:, :, ::1], int64, int64, float64)" for t in _TYPES])
-def has_data(window: Array, x: int, y: int, nodata: float) -> bool:
-    """Tell whether every band of the window has a value at (x, y)."""
-    for b in range(window.shape[0]):
-        v = window[b, y, x]
-        if np.float64(v) == nodata or v != v:
-            return False
-    return True
+@inlined
+def _absent(value: Any, nodata: float) -> bool:
+    """Tell whether a stored value means "no data"."""
+    return bool(np.float64(value) == nodata or value != value)
+
+
+@inlined
+def _weighed(
+    window: Array, mask: Array, nodata: float, x0: int, y0: int, u: float, v: float
+) -> tuple[float, float]:
+    """Return the weighted sum of up to four pixels that have data, and the sum of their weights."""
+    total = 0.0
+    weight = 0.0
+    for k in range(4):
+        x = x0 + (k & 1)
+        y = y0 + (k >> 1)
+        if x < 0 or y < 0 or x >= window.shape[1] or y >= window.shape[0]:
+            continue
+        if mask.shape[0] > 0 and mask[y, x] == 0:
+            continue
+        value = window[y, x]
+        if _absent(value, nodata):
+            continue
+        w = (u if k & 1 else 1.0 - u) * (v if k >> 1 else 1.0 - v)
+        total += w * np.float64(value)
+        weight += w
+    return total, weight
 
 
 _SCALED = [
-    f"void({t}[:, :, ::1], uint8[:, ::1], float64[:, ::1], float64[:, ::1], int64, float64[::1],"
-    " float64, float32[::1], float32[::1], float32[:, :, ::1], uint8[:, ::1])"
+    f"void({t}[:, ::1], uint8[:, ::1], int32[:, ::1], int32[:, ::1], float32[:, ::1],"
+    " float32[:, ::1], float64, float32, float32, float32[:, ::1], uint8[:, ::1])"
     for t in ("uint8", "uint16", "int16", "float32", "float64")
 ]
 
@@ -106,141 +140,138 @@ _SCALED = [
 def gather_nearest(
     window: Array,
     mask: Array,
-    columns: Array,
-    rows: Array,
-    step: int,
-    place: Array,
+    x: Array,
+    y: Array,
+    fx: Array,
+    fy: Array,
     nodata: float,
-    scale: Array,
-    offset: Array,
+    scale: np.float32,
+    offset: np.float32,
     out: Array,
     valid: Array,
 ) -> None:
-    """Write stored * scale + offset of the nearest pixel into `out`, 1 or 0 into `valid`.
+    """Write stored * scale + offset of the nearest pixel into `out`.
 
     Args:
         window: See the module.
         mask: See the module.
-        columns: See the module.
-        rows: See the module.
-        step: See the module.
-        place: See the module.
+        x: See the module.
+        y: See the module.
+        fx: Not used; the same arguments as `gather_bilinear`.
+        fy: Not used.
         nodata: See the module.
-        scale: float32 (bands,).
-        offset: float32 (bands,).
-        out: float32 (bands, height, width); left as it is where not valid.
-        valid: uint8 (height, width); a pixel is valid where every band is.
+        scale: Of the band.
+        offset: Of the band.
+        out: float32 (height, width); left as it is where there is no data.
+        valid: uint8 (height, width); becomes 0 where there is no data, and stays where there is.
     """
+    masked = mask.shape[0] > 0
     for i in range(valid.shape[0]):
         for j in range(valid.shape[1]):
-            x, y = nearest_pixel(
-                columns, rows, step, i, j, place, mask, window.shape[2], window.shape[1]
-            )
-            if x < 0 or not has_data(window, x, y, nodata):
+            if x[i, j] < 0:
                 valid[i, j] = 0
                 continue
-            for b in range(window.shape[0]):
-                out[b, i, j] = np.float32(window[b, y, x]) * scale[b] + offset[b]
-            valid[i, j] = 1
+            # Unsigned indexes spare Numba's test for negative ones.
+            px = np.uintp(x[i, j])
+            py = np.uintp(y[i, j])
+            value = window[py, px]
+            if _absent(value, nodata) or (masked and mask[py, px] == 0):
+                valid[i, j] = 0
+            else:
+                out[i, j] = np.float32(value) * scale + offset
 
 
 @kernel(_SCALED)
 def gather_bilinear(
     window: Array,
     mask: Array,
-    columns: Array,
-    rows: Array,
-    step: int,
-    place: Array,
+    x: Array,
+    y: Array,
+    fx: Array,
+    fy: Array,
     nodata: float,
-    scale: Array,
-    offset: Array,
+    scale: np.float32,
+    offset: np.float32,
     out: Array,
     valid: Array,
 ) -> None:
     """Write the bilinear mean of the four nearest pixels, as `gather_nearest` does the nearest.
 
-    A pixel is valid where its nearest source pixel is: the mask does not depend on the resampling.
-    Neighbours without data lose their weight to the others.
+    A pixel has data where its nearest source pixel has: the mask does not depend on the resampling.
+    Neighbours without data, or beyond the window, lose their weight to the others.
     """
+    masked = mask.shape[0] > 0
+    height, width = window.shape
+    one = np.uintp(1)
     for i in range(valid.shape[0]):
         for j in range(valid.shape[1]):
-            nx, ny = nearest_pixel(
-                columns, rows, step, i, j, place, mask, window.shape[2], window.shape[1]
-            )
-            if nx < 0 or not has_data(window, nx, ny, nodata):
+            if x[i, j] < 0:
                 valid[i, j] = 0
                 continue
-            c, r = position(columns, rows, step, i, j)
-            c = c / place[2] - place[0] - 0.5
-            r = r / place[3] - place[1] - 0.5
-            x0 = math.floor(c)
-            y0 = math.floor(r)
-            fx = c - x0
-            fy = r - y0
-            for b in range(window.shape[0]):
-                total = 0.0
-                weight = 0.0
-                for k in range(4):
-                    x = x0 + (k & 1)
-                    y = y0 + (k >> 1)
-                    if x < 0 or y < 0 or x >= window.shape[2] or y >= window.shape[1]:
-                        continue
-                    if mask.shape[0] > 0 and mask[y, x] == 0:
-                        continue
-                    v = np.float64(window[b, y, x])
-                    if v == nodata or v != v:
-                        continue
-                    w = (fx if k & 1 else 1.0 - fx) * (fy if k >> 1 else 1.0 - fy)
-                    total += w * v
-                    weight += w
-                if weight > 0.0:
-                    out[b, i, j] = np.float32(total / weight) * scale[b] + offset[b]
-                else:
-                    out[b, i, j] = np.float32(window[b, ny, nx]) * scale[b] + offset[b]
-            valid[i, j] = 1
+            value = window[np.uintp(y[i, j]), np.uintp(x[i, j])]
+            if _absent(value, nodata) or (masked and mask[y[i, j], x[i, j]] == 0):
+                valid[i, j] = 0
+                continue
+            # The pair of columns begins at this pixel, or at the one before; so do the rows.
+            before_x = 1 if fx[i, j] < 0.0 else 0
+            before_y = 1 if fy[i, j] < 0.0 else 0
+            u = np.float64(fx[i, j]) + before_x
+            v = np.float64(fy[i, j]) + before_y
+            x0 = x[i, j] - before_x
+            y0 = y[i, j] - before_y
+            if not masked and x0 >= 0 and y0 >= 0 and x0 + 1 < width and y0 + 1 < height:
+                ux = np.uintp(x0)
+                uy = np.uintp(y0)
+                v00 = window[uy, ux]
+                v01 = window[uy, ux + one]
+                v10 = window[uy + one, ux]
+                v11 = window[uy + one, ux + one]
+                lacking = _absent(v00, nodata) or _absent(v01, nodata)
+                if not (lacking or _absent(v10, nodata) or _absent(v11, nodata)):
+                    upper = (1.0 - u) * np.float64(v00) + u * np.float64(v01)
+                    lower = (1.0 - u) * np.float64(v10) + u * np.float64(v11)
+                    mean = (1.0 - v) * upper + v * lower
+                    out[i, j] = np.float32(mean) * scale + offset
+                    continue
+            total, weight = _weighed(window, mask, nodata, x0, y0, u, v)
+            if weight > 0.0:
+                out[i, j] = np.float32(total / weight) * scale + offset
+            else:
+                out[i, j] = np.float32(value) * scale + offset
 
 
 _STORED = [
-    f"void({t}[:, :, ::1], uint8[:, ::1], float64[:, ::1], float64[:, ::1], int64, float64[::1],"
-    f" float64, {t}[:, :, ::1], uint8[:, ::1])"
+    f"void({t}[:, ::1], uint8[:, ::1], int32[:, ::1], int32[:, ::1], float64, {t}[:, ::1],"
+    " uint8[:, ::1])"
     for t in _TYPES
 ]
 
 
 @kernel(_STORED)
 def gather_stored(
-    window: Array,
-    mask: Array,
-    columns: Array,
-    rows: Array,
-    step: int,
-    place: Array,
-    nodata: float,
-    out: Array,
-    valid: Array,
+    window: Array, mask: Array, x: Array, y: Array, nodata: float, out: Array, valid: Array
 ) -> None:
     """Copy the stored values of the nearest pixel, exactly.
 
     Args:
         window: See the module.
         mask: See the module.
-        columns: See the module.
-        rows: See the module.
-        step: See the module.
-        place: See the module.
+        x: See the module.
+        y: See the module.
         nodata: See the module.
-        out: The window's dtype, (bands, height, width); left as it is where not valid.
-        valid: uint8 (height, width); a pixel is valid where every band is.
+        out: The window's dtype, (height, width); left as it is where there is no data.
+        valid: uint8 (height, width); becomes 0 where there is no data, and stays where there is.
     """
+    masked = mask.shape[0] > 0
     for i in range(valid.shape[0]):
         for j in range(valid.shape[1]):
-            x, y = nearest_pixel(
-                columns, rows, step, i, j, place, mask, window.shape[2], window.shape[1]
-            )
-            if x < 0 or not has_data(window, x, y, nodata):
+            if x[i, j] < 0:
                 valid[i, j] = 0
                 continue
-            for b in range(window.shape[0]):
-                out[b, i, j] = window[b, y, x]
-            valid[i, j] = 1
+            px = np.uintp(x[i, j])
+            py = np.uintp(y[i, j])
+            value = window[py, px]
+            if _absent(value, nodata) or (masked and mask[py, px] == 0):
+                valid[i, j] = 0
+            else:
+                out[i, j] = value
