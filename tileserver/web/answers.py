@@ -20,11 +20,16 @@ from tileserver.etag import etag_matches
 from tileserver.request import PictureRequest
 from tileserver.settings import Settings
 from tileserver.web.context import services
+from tileserver.web.gone import ClientGoneError, while_client_waits
 
 log = logging.getLogger(__name__)
 
 #: For addresses with the current version token: what they name never changes.
 IMMUTABLE = "public, max-age=31536000, immutable"
+#: Status that figures and logs show where the client left first (nginx's word for it); nobody
+#: receives it.
+CLIENT_GONE = 499
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 #: Turns an error into the form of one protocol.
@@ -69,11 +74,13 @@ async def picture_answer(
         headers: More headers.
 
     Raises:
+        ClientGoneError: The client went away meanwhile.
         RequestError: See `Pipeline.picture`.
         RenderError: See `Pipeline.picture`.
     """
     context = services(request)
-    picture = await context.pipeline.picture(asked, request.headers.get("if-none-match"))
+    async with while_client_waits(request):
+        picture = await context.pipeline.picture(asked, request.headers.get("if-none-match"))
     # After the picture: a scene that comes in between makes the token old, never the picture.
     current = token and token == await context.pipeline.version(asked.layers[0].collection, "")
     told = {
@@ -105,6 +112,8 @@ def guarded(report: Reporter, handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
+        except ClientGoneError:
+            return Response(status_code=CLIENT_GONE)
         except Exception as error:  # the edge: nothing may pass it
             return answer_error(request, error, report)
 
