@@ -9,6 +9,7 @@ from tileserver.settings import Settings
 # A Host header is the client's own word: only what can be a host and port goes into documents.
 _HOST = re.compile(r"[A-Za-z0-9._\-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~\-]+)*")
+_FORWARDING = ("Forwarded", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix")
 _FORWARDED = re.compile(r'(?:^|[;,\s])(host|proto)="?([^";,\s]+)"?', re.IGNORECASE)
 
 
@@ -32,6 +33,11 @@ def public_url(request: Request, settings: Settings) -> str:
     if not _HOST.fullmatch(host):
         host = _server(request)
     return f"{scheme}://{host}{prefix if _PREFIX.fullmatch(prefix) else ''}"
+
+
+def address_headers(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the request headers that `public_url` may depend on."""
+    return ("Host", *_FORWARDING) if settings.trust_forwarded else ("Host",)
 
 
 def endpoint(request: Request, settings: Settings) -> str:

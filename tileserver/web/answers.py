@@ -19,6 +19,7 @@ from tileserver.errors import (
 from tileserver.etag import etag_matches
 from tileserver.request import PictureRequest
 from tileserver.settings import Settings
+from tileserver.web.address import address_headers
 from tileserver.web.context import services
 from tileserver.web.gone import ClientGoneError, while_client_waits
 
@@ -49,11 +50,13 @@ def document(
 ) -> Response:
     """Answer a whole document with a strong ETag from its bytes; 304 where the client has it."""
     etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    # Addresses inside may come from the Host and forwarding headers.
+    settings = services(request).settings
     told = {
         "ETag": etag,
-        "Cache-Control": short_lived(services(request).settings),
-        "Vary": "Host",
+        "Cache-Control": short_lived(settings),
+        # Addresses inside come from these headers: a cache between must not give one client a
+        # document that another one's header was written into.
+        "Vary": ", ".join(address_headers(settings)),
         **(headers or {}),
     }
     if etag_matches(request.headers.get("if-none-match"), etag):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from fastapi import Request
 
-from tileserver.web.address import endpoint, public_url
+from tileserver.web.address import address_headers, endpoint, public_url
 
 
 def request(headers: dict[str, str], root_path: str = "") -> Request:
@@ -67,3 +67,16 @@ def test_what_is_no_host_is_not_repeated(host):
 def test_what_is_no_prefix_or_scheme_is_not_repeated():
     headers = {"Host": "a", "X-Forwarded-Prefix": "/../<x>", "X-Forwarded-Proto": "javascript"}
     assert told(headers, trust=True) == "http://a"
+
+
+def test_the_headers_that_an_address_comes_from_are_known():
+    for trust in (False, True):
+        settings = SimpleNamespace(public_url=None, trust_forwarded=trust)
+        plain = public_url(request({"Host": "inner"}), settings)
+        for name in ("Forwarded", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"):
+            value = {"Forwarded": "host=a", "X-Forwarded-Proto": "https"}.get(name, "/a")
+            changed = public_url(request({"Host": "inner", name: value.strip("/")}), settings)
+            changed += public_url(request({"Host": "inner", name: value}), settings)
+            assert (changed != plain * 2) <= (name in address_headers(settings))
+        assert "Host" in address_headers(settings)
+        assert ("Forwarded" in address_headers(settings)) == trust
