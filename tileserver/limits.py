@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from renderers.job import Budget
 from tileserver.errors import OverloadedError
@@ -26,18 +26,31 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+#: From this many pixels on a picture is a large one: a screen's tile is far below, a map of a
+#: whole screen above.
+LARGE_PIXELS = 1024 * 1024
+
+
 class Admission:
-    """A bounded queue in front of the renderer: past it, requests are refused at once."""
+    """A bounded queue in front of the renderer: past it, requests are refused at once.
+
+    Large pictures take up to 1 GB while they are drawn and hold a core for seconds, so that only a
+    quarter of the places are for them: one per core.
+    """
 
     def __init__(self, running: int, queue: int) -> None:
         self._gate = asyncio.Semaphore(running)
+        self._large = asyncio.Semaphore(max(running // 4, 1))
         self._limit = running + queue
         self.inside = 0
         self.refused = 0
 
     @asynccontextmanager
-    async def admit(self) -> AsyncIterator[None]:
+    async def admit(self, pixels: int = 0) -> AsyncIterator[None]:
         """Wait for a place.
+
+        Args:
+            pixels: Of the picture.
 
         Raises:
             OverloadedError: The queue is full.
@@ -47,7 +60,11 @@ class Admission:
             raise OverloadedError("too many pictures are waiting to be drawn; try again soon")
         self.inside += 1
         try:
-            async with self._gate:
+            async with AsyncExitStack() as gates:
+                # First of all, so that a large one that waits for its turn keeps no small one out.
+                if pixels >= LARGE_PIXELS:
+                    await gates.enter_async_context(self._large)
+                await gates.enter_async_context(self._gate)
                 yield
         finally:
             self.inside -= 1

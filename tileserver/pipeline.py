@@ -186,7 +186,7 @@ class Pipeline:
         collection = await self._catalogue.collection(request.collection)
         bands = _bands(collection, request.bands)
         area = areas.of_geobox(request.geobox)
-        async with self._admission.admit():
+        async with self._admission.admit(request.geobox.width * request.geobox.height):
             scenes = await self._search(collection.id, area, request.time)
             job = CoverageJob(tuple(scenes), bands, request.geobox, self._budget)
             with _timed():
@@ -244,7 +244,7 @@ class Pipeline:
         stored = await self._tiles.get(key)
         if stored is not None:
             return stored
-        async with self._admission.admit():
+        async with self._admission.admit(request.geobox.width * request.geobox.height):
             jobs = [
                 LayerJob(
                     tuple(await self._search(layer.collection.id, area, request.time)), layer.style
