@@ -83,12 +83,13 @@ def _unwrapped(source: SourceGrid, lon: FloatArray) -> FloatArray:
     return lon - 360.0 * np.round((lon - middle) / 360.0)
 
 
-def _grid(target: GeoBox, source: SourceGrid, step: int) -> tuple[FloatArray, FloatArray]:
-    across = -(-(target.width - 1) // step) + 1 if target.width > 1 else 1
-    down = -(-(target.height - 1) // step) + 1 if target.height > 1 else 1
+def _grid(
+    target: GeoBox, source: SourceGrid, step: int, shape: tuple[int, int]
+) -> tuple[FloatArray, FloatArray]:
+    """Return source columns and rows of every `step`-th pixel centre, of a shape (down, across)."""
     cols, rows = np.meshgrid(
-        np.arange(across, dtype=np.float64) * step + 0.5,
-        np.arange(down, dtype=np.float64) * step + 0.5,
+        np.arange(shape[1], dtype=np.float64) * step + 0.5,
+        np.arange(shape[0], dtype=np.float64) * step + 0.5,
     )
     return _positions(target, source, cols, rows)
 
@@ -129,48 +130,48 @@ def _single_ratio(target: GeoBox, source: SourceGrid) -> float:
 
 def _error(
     coarse: tuple[FloatArray, FloatArray],
-    target: GeoBox,
+    fine: tuple[FloatArray, FloatArray],
     source: SourceGrid,
-    step: int,
     reach: float,
 ) -> float:
-    """Return the greatest interpolation error at the middles of those cells that touch the source.
+    """Return the greatest interpolation error half-way between the grid points near the source.
+
+    The middles of the cells alone would not do: positions under a conformal map are harmonic, so
+    that there the errors along columns and rows cancel out.
 
     Args:
-        coarse: Columns and rows at the grid points.
-        target: The grid to fill.
+        coarse: Columns and rows at the grid points, shape (n, m).
+        fine: The same at half the step, shape (2n - 1, 2m - 1).
         source: How the file's pixels lie on Earth.
-        step: Target pixels between grid points.
-        reach: Source pixels around the file within which a cell's middle counts.
+        reach: Source pixels around the file within which a point counts.
     """
-    columns, rows = coarse
-    down, across = columns.shape
-    if down < 2 or across < 2:
-        return float("inf")
-    true_columns, true_rows = _positions(
-        target,
-        source,
-        *np.meshgrid(
-            (np.arange(across - 1) + 0.5) * step + 0.5, (np.arange(down - 1) + 0.5) * step + 0.5
-        ),
-    )
+    columns, rows = fine
     near = (
-        (true_columns > -reach)
-        & (true_columns < source.width + reach)
-        & (true_rows > -reach)
-        & (true_rows < source.height + reach)
+        (columns > -reach)
+        & (columns < source.width + reach)
+        & (rows > -reach)
+        & (rows < source.height + reach)
     )
     if not near.any():
-        # Nothing to see here, unless the projection's edge hides it from the middles.
-        return float("inf") if np.isnan(true_columns).any() else 0.0
+        # Nothing to see here, unless the projection's edge hides it from the points.
+        return float("inf") if np.isnan(columns).any() else 0.0
     worst = 0.0
-    for grid, true in ((columns, true_columns), (rows, true_rows)):
-        mean = (grid[:-1, :-1] + grid[1:, :-1] + grid[:-1, 1:] + grid[1:, 1:]) / 4.0
-        difference = np.abs(mean - true)[near]
+    for grid, true in zip(coarse, fine, strict=True):
+        difference = np.abs(_halved(grid) - true)[near]
         if np.isnan(difference).any():
             return float("inf")
         worst = max(worst, float(difference.max()))
     return worst
+
+
+def _halved(grid: FloatArray) -> FloatArray:
+    """Interpolate a grid of shape (n, m) at half its step, shape (2n - 1, 2m - 1)."""
+    down, across = grid.shape
+    out = np.empty((2 * down - 1, 2 * across - 1))
+    out[::2, ::2] = grid
+    out[::2, 1::2] = (grid[:, :-1] + grid[:, 1:]) / 2.0
+    out[1::2] = (out[:-1:2] + out[2::2]) / 2.0
+    return out
 
 
 def coordinate_grid(target: GeoBox, source: SourceGrid) -> CoordinateGrid:
@@ -181,16 +182,29 @@ def coordinate_grid(target: GeoBox, source: SourceGrid) -> CoordinateGrid:
         source: How the file's pixels lie on Earth.
     """
     for step in STEPS:
-        columns, rows = _grid(target, source, step)
-        ratio = _ratio(columns, rows, step, source)
-        if not np.isfinite(ratio):
-            ratio = _single_ratio(target, source)
-        if step == 1:
-            break
+        down, across = (-(-(side - 1) // step) + 1 for side in (target.height, target.width))
+        if step == 1 or min(down, across) < 2:
+            continue
+        fine = _grid(target, source, step // 2, (2 * down - 1, 2 * across - 1))
+        coarse = fine[0][::2, ::2], fine[1][::2, ::2]
+        ratio = _ratio(*coarse, step, source)
         scale = max(ratio, 1.0) if np.isfinite(ratio) else 1.0
-        reach = 2.0 * step * scale
-        if _error((columns, rows), target, source, step, reach) <= TOLERANCE * scale:
-            break
+        if _error(coarse, fine, source, 2.0 * step * scale) <= TOLERANCE * scale:
+            return _made(coarse, step, ratio, target, source)
+    exact = _grid(target, source, 1, (target.height, target.width))
+    return _made(exact, 1, _ratio(*exact, 1, source), target, source)
+
+
+def _made(
+    grids: tuple[FloatArray, FloatArray],
+    step: int,
+    ratio: float,
+    target: GeoBox,
+    source: SourceGrid,
+) -> CoordinateGrid:
+    columns, rows = (np.ascontiguousarray(grid) for grid in grids)
+    if not np.isfinite(ratio):
+        ratio = _single_ratio(target, source)
     return CoordinateGrid(columns, rows, step, target.width, target.height, ratio)
 
 

@@ -48,7 +48,7 @@ def exact(target, source):
     return source.to_pixel(np.asarray(x), np.asarray(y))
 
 
-@pytest.mark.parametrize("zoom", range(6, 17))
+@pytest.mark.parametrize("zoom", range(5, 17))
 def test_interpolated_positions_of_mercator_tiles_are_within_the_tolerance(zoom):
     side = 2 * EDGE / 2**zoom
     x, y = Transformer.from_crs("EPSG:32632", "EPSG:3857", always_xy=True).transform(
@@ -60,7 +60,7 @@ def test_interpolated_positions_of_mercator_tiles_are_within_the_tolerance(zoom)
     true_columns, true_rows = exact(target, UTM)
     near = (abs(true_columns - 5490) < 8000) & (abs(true_rows - 5490) < 8000)
     assert near.any()
-    limit = TOLERANCE * max(grid.ratio, 1.0) * 1.5  # checked at cell middles, not everywhere
+    limit = TOLERANCE * max(grid.ratio, 1.0) * 1.05  # checked half-way between points only
     assert np.abs(columns - true_columns)[near].max() < limit
     assert np.abs(rows - true_rows)[near].max() < limit
 
