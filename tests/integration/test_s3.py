@@ -197,14 +197,14 @@ async def asked_for(app: Running, proxy: CountingProxy, path: str) -> dict[str, 
 
 
 async def test_a_cold_cog_tile_costs_one_request_per_file(
-    stocked, catalogue, cogs, record_property
+    stocked, catalogue, cogs, record_testsuite_property
 ):
     async with (
         CountingProxy(stocked.server.endpoint, delay=0.5) as proxy,
         running(settings(catalogue, proxy.url)) as app,
     ):
         found = await asked_for(app, proxy, tile("private", "ndvi", COG_TILE))
-        record_property("GETs of a cold COG tile", found)
+        record_testsuite_property("GETs of a cold COG tile", found)
         assert found == {"B04.tif": 1, "B08.tif": 1}
         proxy.clear()
         assert (await app.get(tile("private", "ndvi", COG_TILE))).status_code == 200
@@ -214,7 +214,7 @@ async def test_a_cold_cog_tile_costs_one_request_per_file(
 
 
 async def test_a_cold_cog_tile_of_many_blocks_is_one_round(
-    stocked, catalogue, cogs, record_property
+    stocked, catalogue, cogs, record_testsuite_property
 ):
     """As many requests as the blocks' ranges coalesce to, all sent before any was answered."""
     zxy = tile_at(-11.75, 25.15, 9)
@@ -235,18 +235,18 @@ async def test_a_cold_cog_tile_of_many_blocks_is_one_round(
             expected[f"{name}.tif"] = len(coalesce(ranges, policy.gap, policy.max_range)[0])
             blocks += len(plan.blocks)
         found = await asked_for(app, proxy, tile("private", "ndvi", zxy))
-        record_property("GETs of a cold tile of many blocks", found)
+        record_testsuite_property("GETs of a cold tile of many blocks", found)
         assert blocks > 2
         assert found == expected
 
 
-async def test_a_cold_jp2_tile_is_one_round(stocked, catalogue, record_property):
+async def test_a_cold_jp2_tile_is_one_round(stocked, catalogue, record_testsuite_property):
     async with (
         CountingProxy(stocked.server.endpoint, delay=0.5) as proxy,
         running(settings(catalogue, proxy.url)) as app,
     ):
         found = await asked_for(app, proxy, tile("private", "true-color", SAFE_TILE))
-        record_property("GETs of a cold JP2 tile", found)
+        record_testsuite_property("GETs of a cold JP2 tile", found)
         assert len(found) == 3
         assert set(found.values()) == {1}
 
