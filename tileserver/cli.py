@@ -115,4 +115,6 @@ def styles_ls(as_json: AsJson = False) -> None:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # One line per request to a STAC API tells an operator nothing.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     app()

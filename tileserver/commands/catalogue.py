@@ -104,10 +104,8 @@ def add_command(
     ):
         task = bar.add_task("looking", total=None)
 
-        def progress(outcome: Outcome | None, found: int, done: int) -> None:
+        def progress(_outcome: Outcome | None, found: int, done: int) -> None:
             bar.update(task, total=found, completed=done, description="adding")
-            if outcome is not None and outcome.status == "skipped":
-                bar.console.print(f"skipped {outcome.href}: {outcome.reason}", markup=False)
 
         outcomes = asyncio.run(add([absolute(h) for h in hrefs], tools, hints, progress))
     _report(outcomes, as_json=as_json)

@@ -23,10 +23,14 @@ class _Server(uvicorn.Server):
         """Start listening."""
         await super().startup(sockets)
         if self.started and self.servers:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            sys.stdout.write(f"serving on http://{shown}:{port}/\n")
-            sys.stdout.flush()
+            _announce(self.servers[0].sockets[0])
+
+
+def _announce(listening: socket.socket) -> None:
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    sys.stdout.write(f"serving on http://{shown}:{port}/\n")
+    sys.stdout.flush()
 
 
 def serve(settings: Settings) -> int:
@@ -46,7 +50,9 @@ def serve(settings: Settings) -> int:
             workers=settings.workers,
             log_level=log_level,
         )
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        listening = config.bind_socket()
+        _announce(listening)  # connections wait in its queue until the workers are ready
+        Multiprocess(config, sockets=[listening]).run()
         return 0
     config = server_config(create_app(settings), settings.host, settings.port, log_level=log_level)
     server = _Server(config)
