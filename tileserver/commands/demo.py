@@ -43,6 +43,9 @@ _ABOUT = {
 }
 
 
+_ADDED = "; added products: contains modified Copernicus Sentinel data"
+
+
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """What the demo is made of.
@@ -156,9 +159,8 @@ async def _attribute(tools: Tools, *, with_more: bool) -> None:
     local = tools.catalogue.local
     for name, (description, attribution) in _ABOUT.items():
         collection = await local.collection(name)
-        if with_more and name == "sentinel-2-l2a":
-            attribution += "; added products: contains modified Copernicus Sentinel data"
-        told = replace(collection, description=description, attribution=attribution)
+        more = _ADDED if with_more and name == "sentinel-2-l2a" else ""
+        told = replace(collection, description=description, attribution=attribution + more)
         await local.put_collection(told)
 
 
