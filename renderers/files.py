@@ -6,7 +6,7 @@ many ask.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -120,7 +120,8 @@ class FileCache:
                 missing.append(block_id)
         if missing:
             loads[self._begin(file, missing)] = missing
-        await self._wait(loads, out)
+        if loads:
+            await self._wait(loads, out)
         return out
 
     def _begin(self, file: OpenFile, missing: Sequence[BlockId]) -> "_Load":
@@ -131,9 +132,7 @@ class FileCache:
         load.task.add_done_callback(lambda _: self._forget_load(load))
         return load
 
-    async def _wait(
-        self, loads: Mapping["_Load", Sequence[BlockId]], out: dict[BlockId, Block]
-    ) -> None:
+    async def _wait(self, loads: dict["_Load", list[BlockId]], out: dict[BlockId, Block]) -> None:
         """Take the wanted blocks of several rounds; rounds that nobody waits for are cancelled."""
         for load in loads:
             load.waiting += 1
@@ -143,11 +142,17 @@ class FileCache:
                 blocks = await asyncio.shield(load.task)
                 out.update({block_id: blocks[block_id] for block_id in block_ids})
         finally:
-            for load in loads:
-                load.waiting -= 1
-                if load.waiting == 0 and not load.task.done():
-                    self._forget_load(load)
-                    load.task.cancel()
+            self._leave(loads)
+            # A task holds its error, which holds this frame and with it all that it had in hand.
+            loads.clear()
+            del load
+
+    def _leave(self, loads: Iterable["_Load"]) -> None:
+        for load in loads:
+            load.waiting -= 1
+            if load.waiting == 0 and not load.task.done():
+                self._forget_load(load)
+                load.task.cancel()
 
     def _forget_load(self, load: "_Load") -> None:
         for key in load.keys:

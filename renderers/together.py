@@ -1,7 +1,7 @@
 """Several things at once, of which none outlives the others' failure."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -23,7 +23,14 @@ async def together(*work: Awaitable[T]) -> list[T]:
     try:
         return list(await asyncio.gather(*tasks))
     except BaseException:
-        for task in tasks:
-            task.cancel()
+        _cancel(tasks)
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+    finally:
+        # A task holds its error, which holds this frame and with it all that the work had in hand.
+        tasks.clear()
+
+
+def _cancel(tasks: Iterable[asyncio.Future[T]]) -> None:
+    for task in tasks:
+        task.cancel()

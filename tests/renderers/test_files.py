@@ -1,6 +1,9 @@
 """Who waits for blocks, and what happens to work that nobody waits for."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -112,3 +115,26 @@ async def test_an_error_reaches_all_and_is_not_kept(cache):
         assert isinstance(outcome, SourceUnavailableError)
     file.reader.failure = None
     assert set(await cache.blocks(file, [ONE])) == {ONE}
+
+
+async def test_what_a_failed_load_had_in_hand_goes_with_its_error(cache):
+    file, kept = opened(Reader()), []
+
+    class Large:
+        pass
+
+    async def fetch(source, index, blocks):
+        large = Large()
+        kept.append(weakref.ref(large))
+        await asyncio.sleep(0)
+        raise SourceUnavailableError("away")
+
+    file.reader.fetch = fetch
+    gc.disable()  # a cycle of frames and errors would wait for it
+    try:
+        with contextlib.suppress(SourceUnavailableError):
+            await cache.blocks(file, [ONE])
+        await asyncio.sleep(0)
+        assert kept[0]() is None
+    finally:
+        gc.enable()
