@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from traceback import clear_frames
 
 import numpy as np
 from affine import Affine
@@ -302,7 +303,7 @@ def _timed() -> Iterator[None]:
     except TimeoutError as error:
         # asyncio's timeout holds the task that it ended, its frame is in the traceback, and the
         # task holds the error: that circle kept gigabytes of half-drawn pictures alive.
-        error.with_traceback(None)
+        clear_frames(error.__traceback__)
         raise TimedOutError("the request took longer than the server allows") from error
 
 
