@@ -1,1 +1,1 @@
-"""Web Map Service (OGC 06-042): `service` finds the operation, a folder per version does it."""
+"""Web Map Service: `service` finds version and operation, a folder per version writes documents."""

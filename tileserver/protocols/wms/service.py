@@ -1,18 +1,59 @@
-"""Which version and operation of WMS is asked, and the route."""
+"""Which version and operation of WMS is asked, and the routes."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
-from tileserver.errors import InvalidParameterError, OperationNotSupportedError
-from tileserver.protocols.wms.v13.capabilities import get_capabilities
-from tileserver.protocols.wms.v13.exceptions import report
-from tileserver.protocols.wms.v13.getmap import get_map
-from tileserver.web.answers import add_get, guarded
+from tileserver.errors import InvalidParameterError, OperationNotSupportedError, Problem
+from tileserver.protocols.wms import v11, v13
+from tileserver.protocols.wms.capabilities import Write, answer_capabilities
+from tileserver.protocols.wms.getfeatureinfo import get_feature_info
+from tileserver.protocols.wms.getmap import get_map
+from tileserver.protocols.wms.v11 import capabilities as capabilities_11
+from tileserver.protocols.wms.v11 import exceptions as exceptions_11
+from tileserver.protocols.wms.v11.document import DTD_PATH, DTDS
+from tileserver.protocols.wms.v13 import capabilities as capabilities_13
+from tileserver.protocols.wms.v13 import exceptions as exceptions_13
+from tileserver.protocols.wms.version import Version, asked_version, check_version, negotiate
+from tileserver.web.answers import Reporter, add_get, document, guarded
 from tileserver.web.kvp import Kvp
 from tileserver.web.layers import UpdateSequence
 
-Operation = Callable[[Request, Kvp], Awaitable[Response]]
+Operation = Callable[[Request, Kvp, Version], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A version with its documents."""
+
+    version: Version
+    write: Write
+    media_type: str
+    report: Reporter
+
+
+# Ascending, as negotiation wants them.
+_EDITIONS = tuple(
+    (edition.version.number, edition)
+    for edition in (
+        Edition(
+            v11.VERSION, capabilities_11.write, capabilities_11.MEDIA_TYPE, exceptions_11.report
+        ),
+        Edition(
+            v13.VERSION, capabilities_13.write, capabilities_13.MEDIA_TYPE, exceptions_13.report
+        ),
+    )
+)
+
+# By the names of clients old and new, in capitals; the second ones are WMS 1.0's.
+_CAPABILITIES = frozenset({"GETCAPABILITIES", "CAPABILITIES"})
+_OPERATIONS: dict[str, Operation] = {
+    "GETMAP": get_map,
+    "MAP": get_map,
+    "GETFEATUREINFO": get_feature_info,
+    "FEATURE_INFO": get_feature_info,
+}
 
 
 class WmsService:
@@ -20,40 +61,52 @@ class WmsService:
 
     def __init__(self) -> None:
         self._sequence = UpdateSequence()
-        # By the names of clients old and new, in capitals; `capabilities` and `map` are WMS 1.0's.
-        self._operations: dict[str, Operation] = {
-            "GETCAPABILITIES": self._capabilities,
-            "CAPABILITIES": self._capabilities,
-            "GETMAP": get_map,
-            "MAP": get_map,
-        }
         #: Answers one request, errors included.
-        self.answer = guarded(report, self._answer)
+        self.answer = guarded(_report, self._answer)
 
     async def _answer(self, request: Request) -> Response:
         kvp = Kvp(request.scope["query_string"])
         service = kvp.text("SERVICE", "WMS")
         if service.upper() != "WMS":
             raise InvalidParameterError(f"this is not a {service[:20]}", parameter="SERVICE")
-        name = kvp.required("REQUEST", str)
-        operation = self._operations.get(name.upper())
+        name = kvp.required("REQUEST", str).upper()
+        edition = negotiate(asked_version(kvp), _EDITIONS)
+        if name in _CAPABILITIES:
+            return await answer_capabilities(
+                request, kvp, self._sequence, edition.write, edition.media_type
+            )
+        operation = _OPERATIONS.get(name)
         if operation is None:
             message = f"the operation {name[:40]!r} is not supported"
             raise OperationNotSupportedError(message, parameter="REQUEST")
-        return await operation(request, kvp)
+        check_version(kvp, edition.version)
+        return await operation(request, kvp, edition.version)
 
-    async def _capabilities(self, request: Request, kvp: Kvp) -> Response:
-        """Answer in the one version there is, which negotiation (6.2.4) gives for every other."""
-        return await get_capabilities(request, kvp, self._sequence)
+
+def _report(request: Request, error: Exception, problem: Problem) -> Response:
+    """Write an error in the form of the version that was asked."""
+    try:
+        asked = asked_version(Kvp(request.scope["query_string"]))
+    except InvalidParameterError:  # a query that is refused unread
+        asked = ""
+    return negotiate(asked, _EDITIONS).report(request, error, problem)
 
 
 def router(service: WmsService) -> APIRouter:
-    """Return `/wms`; errors are service exception reports."""
+    """Return `/wms`, whose errors are service exception reports, and the DTDs of WMS 1.1.1."""
     routes = APIRouter(tags=["OGC services"])
 
     async def get_wms(request: Request) -> Response:
-        """Answer WMS 1.3.0: GetCapabilities, GetMap."""
+        """Answer WMS 1.3.0 and 1.1.1: GetCapabilities, GetMap, GetFeatureInfo."""
         return await service.answer(request)
 
     add_get(routes, "/wms", get_wms, response_class=Response)
+    for name in DTDS:
+        add_get(routes, f"{DTD_PATH}/{name}", _get_dtd, include_in_schema=False)
     return routes
+
+
+async def _get_dtd(request: Request) -> Response:
+    """Answer the DTD that the path names."""
+    name = request.url.path.rpartition("/")[2]
+    return document(request, DTDS[name], "application/xml-dtd")

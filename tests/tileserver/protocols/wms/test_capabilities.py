@@ -23,9 +23,40 @@ async def test_the_document_is_valid(client, schema):
     schema("wms/1.3.0/capabilities_1_3_0.xsd").assertValid(etree.fromstring(answer.content))
 
 
-@pytest.mark.parametrize("version", ["1.0.0", "1.1.1", "1.3.0", "9.9.9", "x"])
-async def test_every_version_is_answered_in_ours(client, version):
-    assert (await parsed(client, f"&version={version}")).get("version") == "1.3.0"
+@pytest.mark.parametrize(
+    ("query", "version"),
+    [
+        ("", "1.3.0"),
+        ("&version=1.3.0", "1.3.0"),
+        ("&version=1.3", "1.3.0"),
+        ("&version=1.4.0", "1.3.0"),
+        ("&version=9.9.9", "1.3.0"),
+        ("&version=x", "1.3.0"),
+        ("&version=1.1.1", "1.1.1"),
+        ("&version=1.1.0", "1.1.1"),
+        ("&version=1.2.9", "1.1.1"),
+        ("&version=1.0.0", "1.1.1"),
+        ("&version=0.0.1", "1.1.1"),
+        ("&wmtver=1.1.1", "1.1.1"),
+        ("&wmtver=1.0.0", "1.1.1"),
+        ("&wmtver=1.3.0", "1.3.0"),
+        ("&version=1.3.0&wmtver=1.1.1", "1.3.0"),
+        ("&wmtver=1.1.1&version=1.3.0", "1.3.0"),
+        ("&version=1.1.1&wmtver=1.3.0", "1.1.1"),
+        ("&wmtver=1.3.0&version=1.1.1", "1.1.1"),
+    ],
+)
+async def test_negotiation(client, query, version):
+    assert (await parsed(client, query)).get("version") == version
+
+
+async def test_layers_with_bands_can_be_queried(client):
+    root = await parsed(client)
+    layers = root.findall(".//w:Layer/w:Layer", NS)
+    told = {layer.findtext("w:Name", namespaces=NS): layer.get("queryable") for layer in layers}
+    assert told["sentinel-2-l2a"] == "1"
+    assert told["blue-marble"] == "0"
+    assert root.findtext(".//w:GetFeatureInfo/w:Format", namespaces=NS) == "text/plain"
 
 
 async def test_boxes_are_float_equal_to_the_geographic_ones(client):

@@ -112,8 +112,8 @@ async def test_time(client, pipeline):
 @pytest.mark.parametrize(
     ("changes", "code", "locator"),
     [
-        ({"VERSION": "1.1.1"}, "OperationNotSupported", "VERSION"),
-        ({"REQUEST": "GetFeatureInfo"}, "OperationNotSupported", "REQUEST"),
+        ({"VERSION": "1.3.1"}, "OperationNotSupported", "VERSION"),
+        ({"REQUEST": "GetLegendGraphic"}, "OperationNotSupported", "REQUEST"),
         ({"SERVICE": "WFS"}, "InvalidParameterValue", "SERVICE"),
         ({"LAYERS": "none"}, "LayerNotDefined", "LAYERS"),
         ({"LAYERS": "fiji,none"}, "LayerNotDefined", "LAYERS"),

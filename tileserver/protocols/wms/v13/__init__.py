@@ -1,6 +1,12 @@
 """WMS 1.3.0 (OGC 06-042, ISO 19128)."""
 
-VERSION = "1.3.0"
+from tileserver.protocols.wms.version import Version
 
-#: Formats of GetMap, the first is what most clients take.
-FORMATS = ("image/png", "image/jpeg", "image/webp")
+VERSION = Version(
+    number="1.3.0",
+    accepted=("1.3.0",),
+    crs="CRS",
+    definition_order=True,
+    pixel=("I", "J"),
+    info_format="",
+)

@@ -2,62 +2,31 @@
 
 from collections.abc import Sequence
 
-from fastapi import Request, Response
+from fastapi import Request
 from lxml import etree
 
 from renderers.geobox import Bounds
 from styles.model import Style
-from tileserver.crs import envelope, parse_crs
-from tileserver.protocols.wms.v13 import FORMATS, VERSION
-from tileserver.protocols.wms.v13.exceptions import (
-    CurrentUpdateSequenceError,
-    InvalidUpdateSequenceError,
-)
+from tileserver.protocols.wms.capabilities import KEYWORDS, boxes, queryable, whole_bbox
+from tileserver.protocols.wms.getmap import FORMATS
+from tileserver.protocols.wms.infoformats import INFO_FORMATS
+from tileserver.protocols.wms.v13 import VERSION
 from tileserver.settings import Settings
 from tileserver.web.address import endpoint
-from tileserver.web.answers import document
 from tileserver.web.context import services
-from tileserver.web.kvp import Kvp
-from tileserver.web.layers import LayerView, UpdateSequence, layer_views
+from tileserver.web.layers import LayerView
 from tileserver.web.xml import XLINK, XSI, Writer, serialise
 
+MEDIA_TYPE = "text/xml; charset=utf-8"
 WMS = "http://www.opengis.net/wms"
 _SCHEMA = f"{WMS} http://schemas.opengis.net/wms/1.3.0/capabilities_1_3_0.xsd"
 _WRITER = Writer({None: WMS, "xlink": XLINK, "xsi": XSI})
-_WORLD = (-180.0, -90.0, 180.0, 90.0)
-_KEYWORDS = ("Earth observation", "satellite images")
 
 
-async def get_capabilities(request: Request, kvp: Kvp, sequence: UpdateSequence) -> Response:
-    """Answer the document, as `text/xml` whatever FORMAT says (7.2.3.1)."""
-    context = services(request)
-    views = await layer_views(context.pipeline)
-    number = sequence.number(views)
-    check_sequence(kvp, number)
-    root = build(views, context.settings, f"{endpoint(request, context.settings)}?", number)
-    return document(request, serialise(root), "text/xml; charset=utf-8")
-
-
-def check_sequence(kvp: Kvp, number: int) -> None:
-    """Compare UPDATESEQUENCE with ours (table 7).
-
-    Raises:
-        CurrentUpdateSequenceError: Equal.
-        InvalidUpdateSequenceError: Higher, or not a number.
-    """
-    if not kvp.text("UPDATESEQUENCE"):
-        return
-    try:
-        theirs = _sequence(kvp.text("UPDATESEQUENCE"))
-    except ValueError as error:
-        message = f"UPDATESEQUENCE: {error}"
-        raise InvalidUpdateSequenceError(message, parameter="UPDATESEQUENCE") from error
-    if theirs == number:
-        raise CurrentUpdateSequenceError("the document has not changed", parameter="UPDATESEQUENCE")
-    if theirs > number:
-        raise InvalidUpdateSequenceError(
-            "UPDATESEQUENCE is higher than the current one", parameter="UPDATESEQUENCE"
-        )
+def write(request: Request, views: Sequence[LayerView], sequence: int) -> bytes:
+    """Return the document, with this server's address as the client sees it."""
+    settings = services(request).settings
+    return serialise(build(views, settings, f"{endpoint(request, settings)}?", sequence))
 
 
 def build(
@@ -74,7 +43,7 @@ def build(
     root = _WRITER.root(
         "WMS_Capabilities",
         {
-            "version": VERSION,
+            "version": VERSION.number,
             "updateSequence": str(sequence),
             f"{{{XSI}}}schemaLocation": _SCHEMA,
         },
@@ -95,7 +64,7 @@ def _service(root: etree._Element, settings: Settings, href: str) -> None:
     _WRITER.add(service, "Title", settings.title)
     _WRITER.add(service, "Abstract", settings.abstract)
     keywords = _WRITER.add(service, "KeywordList")
-    for word in _KEYWORDS:
+    for word in KEYWORDS:
         _WRITER.add(keywords, "Keyword", word)
     _WRITER.link(service, "OnlineResource", href)
     contact = _WRITER.add(service, "ContactInformation")
@@ -113,7 +82,11 @@ def _service(root: etree._Element, settings: Settings, href: str) -> None:
 
 def _requests(capability: etree._Element, href: str) -> None:
     requests = _WRITER.add(capability, "Request")
-    for name, formats in (("GetCapabilities", ("text/xml",)), ("GetMap", FORMATS)):
+    for name, formats in (
+        ("GetCapabilities", ("text/xml",)),
+        ("GetMap", FORMATS),
+        ("GetFeatureInfo", tuple(INFO_FORMATS)),
+    ):
         operation = _WRITER.add(requests, name)
         for kind in formats:
             _WRITER.add(operation, "Format", kind)
@@ -126,16 +99,15 @@ def _root_layer(capability: etree._Element, views: Sequence[LayerView], settings
     _WRITER.add(root, "Title", settings.title)
     for name in settings.crs:
         _WRITER.add(root, "CRS", name)
-    boxes = [view.bbox for view in views] or [_WORLD]
-    lows, highs = list(zip(*boxes, strict=True))[:2], list(zip(*boxes, strict=True))[2:]
-    _bounding_boxes(root, (min(lows[0]), min(lows[1]), max(highs[0]), max(highs[1])), settings)
+    _bounding_boxes(root, whole_bbox(views), settings)
     for view in views:
         _layer(root, view, settings)
 
 
 def _layer(parent: etree._Element, view: LayerView, settings: Settings) -> None:
     collection = view.info.collection
-    layer = _WRITER.add(parent, "Layer", attributes={"queryable": "0", "opaque": "0"})
+    attributes = {"queryable": queryable(view), "opaque": "0"}
+    layer = _WRITER.add(parent, "Layer", attributes=attributes)
     _WRITER.add(layer, "Name", collection.id)
     _WRITER.add(layer, "Title", collection.title)
     if collection.description:
@@ -172,14 +144,10 @@ def _bounding_boxes(layer: etree._Element, bbox: Bounds, settings: Settings) -> 
         ("northBoundLatitude", north),
     ):
         _WRITER.add(geographic, name, repr(value))
-    for name in settings.crs:
-        crs = parse_crs(name)
-        box = envelope(bbox, crs)
-        if box is None:
-            continue
+    for crs, box in boxes(bbox, settings.crs):
         values = (repr(float(v)) for v in crs.from_xy(box))
         corners = dict(zip(("minx", "miny", "maxx", "maxy"), values, strict=True))
-        _WRITER.add(layer, "BoundingBox", attributes={"CRS": name, **corners})
+        _WRITER.add(layer, "BoundingBox", attributes={"CRS": crs.name, **corners})
 
 
 def _style(layer: etree._Element, style: Style) -> None:
@@ -188,10 +156,3 @@ def _style(layer: etree._Element, style: Style) -> None:
     _WRITER.add(element, "Title", style.title)
     if style.description:
         _WRITER.add(element, "Abstract", style.description)
-
-
-def _sequence(text: str) -> int:
-    # `integer` stops at nine digits; seconds since 1970 have ten.
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise ValueError("expected a whole number")
-    return int(text)

@@ -1,4 +1,4 @@
-"""GetMap of WMS 1.3.0 (OGC 06-042, 7.3): from parameters to a picture's request."""
+"""GetMap (OGC 01-068r3, 7.2; OGC 06-042, 7.3): from parameters to a picture's request."""
 
 import math
 import re
@@ -10,13 +10,19 @@ from renderers.geobox import Bounds, GeoBox
 from tileserver import errors
 from tileserver.crs import OgcCrs, parse_crs
 from tileserver.pipeline import Pipeline
-from tileserver.protocols.wms.v13 import FORMATS, VERSION
+from tileserver.protocols.wms.version import Version
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.settings import Settings
 from tileserver.timeaxis import ALWAYS, TimeSpan, parse_time
 from tileserver.web.answers import picture_answer
 from tileserver.web.context import services
 from tileserver.web.kvp import Kvp, boolean, integer, names
+
+#: Formats of GetMap, the first is what most clients take.
+FORMATS = ("image/png", "image/jpeg", "image/webp")
+
+# In either version's words; clients mix them up.
+_BLANK = frozenset({"BLANK", "APPLICATION/VND.OGC.SE_BLANK"})
 
 _COLOUR = re.compile(r"(?:0x|#)?([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})", re.IGNORECASE)
 _WHITE = (255, 255, 255)
@@ -59,81 +65,67 @@ class Canvas:
         )
 
     def picture(
-        self, layers: tuple[LayerRequest, ...], bounds: Bounds, crs: str, time: TimeSpan = ALWAYS
+        self, layers: tuple[LayerRequest, ...], geobox: GeoBox, time: TimeSpan = ALWAYS
     ) -> PictureRequest:
-        """Return the request for a picture of this size and look.
-
-        Raises:
-            InvalidParameterError: Pixels too small for floats.
-        """
-        try:
-            geobox = GeoBox.from_bounds(bounds, self.width, self.height, crs)
-        except ValueError as error:
-            raise errors.InvalidParameterError("BBOX is too small", parameter="BBOX") from error
+        """Return the request for a picture of this look."""
         return PictureRequest(
             layers, geobox, time, self.media_type, self.transparent, self.background
         )
 
     def blank(self) -> PictureRequest:
         """Return the request for a picture of nothing."""
-        return self.picture((), (0.0, 0.0, 1.0, 1.0), "EPSG:4326")
+        nowhere = (0.0, 0.0, 1.0, 1.0)
+        return self.picture((), GeoBox.from_bounds(nowhere, self.width, self.height, "EPSG:4326"))
 
 
 @dataclass(frozen=True)
-class GetMap:
-    """The parameters of GetMap, decoded.
+class MapView:
+    """What a map shows: the part of GetMap that GetFeatureInfo repeats.
 
     Attributes:
         layers: With their styles, the first at the bottom.
         crs: Of the box.
-        bounds: Outer pixel edges, x/y order.
+        geobox: The pixel grid, x/y order.
         time: None where the client did not say.
-        canvas: Size and look.
     """
 
     layers: tuple[LayerRequest, ...]
     crs: OgcCrs
-    bounds: Bounds
+    geobox: GeoBox
     time: TimeSpan | None
-    canvas: Canvas
 
     @classmethod
-    def decode(cls, kvp: Kvp, settings: Settings) -> "GetMap":
-        """Read the parameters of table 8.
+    def decode(cls, kvp: Kvp, settings: Settings, version: Version) -> "MapView":
+        """Read LAYERS, STYLES, CRS or SRS, BBOX, WIDTH, HEIGHT and TIME.
 
         Raises:
             RequestError: In all its ways.
         """
-        if kvp.required("VERSION", str) != VERSION:
-            raise errors.OperationNotSupportedError(
-                f"this service speaks WMS {VERSION} only", parameter="VERSION"
-            )
         layers = _layers(kvp, settings.max_layers)
-        crs = kvp.required("CRS", parse_crs)
-        return cls(
-            layers,
-            crs,
-            crs.to_xy(kvp.required("BBOX", _box)),
-            kvp.optional("TIME", lambda text: parse_time(text, parameter="TIME"), None),
-            Canvas.decode(kvp, settings),
-        )
-
-    def picture(self) -> PictureRequest:
-        """Return what the pipeline is asked."""
-        return self.canvas.picture(
-            self.layers, self.bounds, self.crs.canonical, self.time or ALWAYS
-        )
+        crs = kvp.required(version.crs, lambda text: parse_crs(text, parameter=version.crs))
+        box = kvp.required("BBOX", _box)
+        bounds = crs.to_xy(box) if version.definition_order else box
+        time = kvp.optional("TIME", lambda text: parse_time(text, parameter="TIME"), None)
+        width = _size(kvp, "WIDTH", settings.max_width)
+        height = _size(kvp, "HEIGHT", settings.max_height)
+        try:
+            geobox = GeoBox.from_bounds(bounds, width, height, crs.canonical)
+        except ValueError as error:  # pixels too small for floats
+            raise errors.InvalidParameterError("BBOX is too small", parameter="BBOX") from error
+        return cls(layers, crs, geobox, time)
 
 
-async def get_map(request: Request, kvp: Kvp) -> Response:
-    """Answer GetMap; with EXCEPTIONS=BLANK errors are pictures of nothing."""
+async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
+    """Answer GetMap; with EXCEPTIONS for blank pictures errors are pictures of nothing."""
     context = services(request)
     try:
-        asked = GetMap.decode(kvp, context.settings)
-        headers = await _check_time(asked, context.pipeline)
-        return await picture_answer(request, asked.picture(), headers=headers)
+        view = MapView.decode(kvp, context.settings, version)
+        canvas = Canvas.decode(kvp, context.settings)
+        asked = canvas.picture(view.layers, view.geobox, view.time or ALWAYS)
+        headers = await check_time(view, context.pipeline)
+        return await picture_answer(request, asked, headers=headers)
     except errors.DOMAIN_ERRORS:
-        if kvp.text("EXCEPTIONS").upper() != "BLANK":
+        if kvp.text("EXCEPTIONS").upper() not in _BLANK:
             raise
         blank = _blank(kvp, context.settings)
         if blank is None:
@@ -151,7 +143,7 @@ def _blank(kvp: Kvp, settings: Settings) -> PictureRequest | None:
         return None
 
 
-async def _check_time(asked: GetMap, pipeline: Pipeline) -> dict[str, str]:
+async def check_time(asked: MapView, pipeline: Pipeline) -> dict[str, str]:
     """Check TIME against the layers' extents; return the headers that the answer needs.
 
     A day in a gap gives an empty picture; a time before the first or after the last acquisition

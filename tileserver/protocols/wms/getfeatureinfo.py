@@ -1,0 +1,194 @@
+"""GetFeatureInfo (OGC 01-068r3, 7.3; OGC 06-042, 7.4): the values behind one pixel of a map.
+
+They are read at the centre of the pixel, in full resolution; no map is drawn for them.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from fastapi import Request, Response
+
+from renderers.crs import WGS84, transform_points
+from tileserver import errors
+from tileserver.catalogue.base import Collection
+from tileserver.pipeline import Pipeline, PointValue
+from tileserver.protocols.wms.errors import InvalidPointError, LayerNotQueryableError
+from tileserver.protocols.wms.getmap import MapView, check_time
+from tileserver.protocols.wms.infoformats import INFO_FORMATS, Feature
+from tileserver.protocols.wms.version import Version
+from tileserver.request import ValuesRequest
+from tileserver.settings import Settings
+from tileserver.timeaxis import ALWAYS
+from tileserver.web.answers import document
+from tileserver.web.context import services
+from tileserver.web.gone import while_client_waits
+from tileserver.web.kvp import Kvp, integer, names
+
+#: Most scenes of a layer that one request reads, whatever FEATURE_COUNT says.
+MOST_SCENES = 20
+
+
+@dataclass(frozen=True)
+class GetFeatureInfo:
+    """The parameters of GetFeatureInfo, decoded.
+
+    Attributes:
+        view: The map that was asked about.
+        layers: Collection ids to query.
+        x: Centre of the pixel, in the map's CRS.
+        y: Centre of the pixel.
+        media_type: One of `INFO_FORMATS`.
+        count: Most scenes per layer.
+    """
+
+    view: MapView
+    layers: tuple[str, ...]
+    x: float
+    y: float
+    media_type: str
+    count: int
+
+    @classmethod
+    def decode(cls, kvp: Kvp, settings: Settings, version: Version) -> "GetFeatureInfo":
+        """Read the parameters of table 9, with the map's as far as values depend on them.
+
+        Raises:
+            RequestError: In all its ways.
+        """
+        view = MapView.decode(kvp, settings, version)
+        layers = _query_layers(kvp, view)
+        column = _place(kvp, version.pixel[0], view.geobox.width)
+        row = _place(kvp, version.pixel[1], view.geobox.height)
+        x, y = view.geobox.transform @ (column + 0.5, row + 0.5)
+        if version.info_format:
+            media_type = kvp.optional("INFO_FORMAT", _format, version.info_format)
+        else:
+            media_type = kvp.required("INFO_FORMAT", _format)
+        return cls(view, layers, x, y, media_type, _count(kvp.text("FEATURE_COUNT")))
+
+
+async def get_feature_info(request: Request, kvp: Kvp, version: Version) -> Response:
+    """Answer GetFeatureInfo; where there is no data the answer is an empty one."""
+    context = services(request)
+    asked = GetFeatureInfo.decode(kvp, context.settings, version)
+    headers = await check_time(asked.view, context.pipeline)
+    async with while_client_waits(request):
+        features = await find_features(asked, context.pipeline)
+    body = INFO_FORMATS[asked.media_type](features)
+    charset = "; charset=utf-8" if asked.media_type.startswith("text/") else ""
+    return document(request, body, f"{asked.media_type}{charset}", headers)
+
+
+async def find_features(asked: GetFeatureInfo, pipeline: Pipeline) -> list[Feature]:
+    """Return what the queried layers hold at the point, the most recent scene first.
+
+    Raises:
+        RequestError: An unknown layer, one without values, or too much work.
+        RenderError: A source file cannot be read.
+    """
+    collections = [(await pipeline.layer(name)).collection for name in asked.layers]
+    for collection in collections:
+        if not collection.bands:
+            message = f"the layer {collection.id} has no values to ask about"
+            raise LayerNotQueryableError(message, parameter="QUERY_LAYERS")
+    place = _on_earth(asked)
+    if place is None:
+        return []
+    features = []
+    for collection in collections:
+        units = {band.name: band.unit for band in collection.bands if band.unit}
+        features += [
+            Feature(collection.id, found.scene, found.datetime, *place, found.values, units)
+            for found in await _values(asked, collection, pipeline)
+        ]
+    return features
+
+
+async def _values(
+    asked: GetFeatureInfo, collection: Collection, pipeline: Pipeline
+) -> list[PointValue]:
+    """Return the most recent scenes with data at the point, as many as were asked for.
+
+    The catalogue finds scenes by their outline, and some have no data in it: then older ones are
+    looked into as well, as the map shows what lies under such gaps.
+    """
+    limit = asked.count
+    while True:
+        request = ValuesRequest(
+            collection.id,
+            (),
+            ((asked.x, asked.y),),
+            asked.view.crs.canonical,
+            asked.view.time or ALWAYS,
+            limit,
+        )
+        found = await pipeline.values(request)
+        with_data = [value for value in map(_finite, found) if _has_data(value)]
+        if len(with_data) >= asked.count or len(found) < limit or limit >= MOST_SCENES:
+            return with_data[: asked.count]
+        limit = min(4 * limit, MOST_SCENES)
+
+
+def _finite(value: PointValue) -> PointValue:
+    """Return a value with None for what is no number: JSON has no other word for it."""
+    kept = {k: v if v is not None and math.isfinite(v) else None for k, v in value.values.items()}
+    return replace(value, values=kept)
+
+
+def _has_data(value: PointValue) -> bool:
+    return any(v is not None for v in value.values.values())
+
+
+def _on_earth(asked: GetFeatureInfo) -> tuple[float, float] | None:
+    """Return longitude and latitude of the point; None where its CRS does not reach."""
+    crs = asked.view.crs.canonical
+    lon, lat = transform_points(crs, WGS84, np.array([asked.x]), np.array([asked.y]))
+    if not (np.isfinite(lon[0]) and np.isfinite(lat[0]) and abs(lat[0]) <= 90.0):
+        return None
+    return float(lon[0]), float(lat[0])
+
+
+def _query_layers(kvp: Kvp, view: MapView) -> tuple[str, ...]:
+    queried = kvp.required("QUERY_LAYERS", names)
+    shown = {layer.collection for layer in view.layers}
+    for name in queried:
+        if name not in shown:
+            message = f"the layer {name[:80]!r} is not among LAYERS"
+            raise errors.UnknownCollectionError(message, parameter="QUERY_LAYERS")
+    # Once each: a map may show a layer twice, in two styles.
+    return tuple(dict.fromkeys(queried))
+
+
+def _place(kvp: Kvp, name: str, size: int) -> int:
+    """Read a column or row.
+
+    Raises:
+        MissingParameterError: Absent.
+        InvalidPointError: No whole number, or outside of the map.
+    """
+    text = kvp.required(name, str)
+    try:
+        value = integer(text)
+    except ValueError as error:
+        raise InvalidPointError(f"{name}: {error}", parameter=name) from error
+    if not 0 <= value < size:
+        raise InvalidPointError(f"{name} is not in 0 to {size - 1}", parameter=name)
+    return value
+
+
+def _format(text: str) -> str:
+    kind = text.partition(";")[0].strip().lower()
+    if kind not in INFO_FORMATS:
+        message = f"no format {text[:40]!r}; there are {', '.join(INFO_FORMATS)}"
+        raise errors.InvalidFormatError(message, parameter="INFO_FORMAT")
+    return kind
+
+
+def _count(text: str) -> int:
+    """Read FEATURE_COUNT; what is no positive whole number means 1 (06-042, 7.4.3.7)."""
+    try:
+        value = integer(text)
+    except ValueError:
+        return 1
+    return min(max(value, 1), MOST_SCENES)

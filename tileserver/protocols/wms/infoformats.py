@@ -1,0 +1,160 @@
+"""Formats of GetFeatureInfo: how the values at a point are written."""
+
+import html
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from lxml import etree
+
+from tileserver.timeaxis import iso
+from tileserver.web.xml import Writer, clean, serialise
+
+GML = "http://www.opengis.net/gml"
+WFS = "http://www.opengis.net/wfs"
+
+_OWN = ("layer", "scene", "datetime")
+_NO_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9_.\-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What one scene holds at the point that was asked about.
+
+    Attributes:
+        layer: Collection id.
+        scene: Scene id.
+        datetime: Of acquisition, UTC, or None.
+        lon: Degrees, WGS 84, of the pixel's centre.
+        lat: Degrees.
+        values: Physical values by band name; None where a band has no data.
+        units: By band name; bands without a unit are left out.
+    """
+
+    layer: str
+    scene: str
+    datetime: datetime | None
+    lon: float
+    lat: float
+    values: Mapping[str, float | None]
+    units: Mapping[str, str]
+
+    def properties(self) -> dict[str, str | float | None]:
+        """Return names and values in the order of writing; a band named like ours gets `band_`."""
+        told: dict[str, str | float | None] = {
+            "layer": self.layer,
+            "scene": self.scene,
+            "datetime": iso(self.datetime) if self.datetime else None,
+        }
+        told.update({f"band_{k}" if k in _OWN else k: v for k, v in self.values.items()})
+        return told
+
+
+def to_json(features: Sequence[Feature]) -> bytes:
+    """Write GeoJSON (RFC 7946); values in full precision."""
+    collection = {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "id": f"{feature.layer}.{feature.scene}",
+                "geometry": {"type": "Point", "coordinates": [feature.lon, feature.lat]},
+                "properties": feature.properties(),
+            }
+            for feature in features
+        ],
+    }
+    return json.dumps(collection, ensure_ascii=False, allow_nan=False).encode()
+
+
+def to_text(features: Sequence[Feature]) -> bytes:
+    """Write a paragraph per scene, one `name = value unit` a line."""
+    if not features:
+        return b"no data here\n"
+    return "\n".join(_paragraph(feature) for feature in features).encode()
+
+
+def _paragraph(feature: Feature) -> str:
+    lines = (f"{name} = {value}\n" for name, value in _cells(feature))
+    return "".join(lines)
+
+
+def to_html(features: Sequence[Feature]) -> bytes:
+    """Write a table per scene; every word in it is escaped."""
+    tables = "\n".join(_table(feature) for feature in features) or "<p>no data here</p>"
+    head = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Values</title></head>'
+    )
+    return f"{head}<body>\n{tables}\n</body></html>\n".encode()
+
+
+def _table(feature: Feature) -> str:
+    rows = "\n".join(
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
+        for name, value in _cells(feature)
+    )
+    return f"<table>\n{rows}\n</table>"
+
+
+def to_gml(features: Sequence[Feature]) -> bytes:
+    """Write GML 2 (OGC 02-069); coordinates are longitude,latitude, as clients of it expect."""
+    writer = Writer({"wfs": WFS, "gml": GML})
+    root = writer.root("wfs:FeatureCollection")
+    bounded = writer.add(root, "gml:boundedBy")
+    if features:
+        box = writer.add(bounded, "gml:Box", attributes={"srsName": "EPSG:4326"})
+        points = " ".join([f"{features[0].lon!r},{features[0].lat!r}"] * 2)
+        writer.add(box, "gml:coordinates", points)
+    else:
+        writer.add(bounded, "gml:null", "unknown")
+    for feature in features:
+        _member(writer, root, feature)
+    return serialise(root)
+
+
+def _member(writer: Writer, root: etree._Element, feature: Feature) -> None:
+    member = writer.add(root, "gml:featureMember")
+    element = etree.SubElement(member, _element_name(feature.layer))
+    element.set("fid", clean(f"{feature.layer}.{feature.scene}"))
+    location = etree.SubElement(element, "location")
+    point = writer.add(location, "gml:Point", attributes={"srsName": "EPSG:4326"})
+    writer.add(point, "gml:coordinates", f"{feature.lon!r},{feature.lat!r}")
+    for name, value in feature.properties().items():
+        if value is not None:
+            etree.SubElement(element, _element_name(name)).text = clean(_word(value))
+
+
+def _element_name(name: str) -> str:
+    """Return a band's name as an XML name; clients show it as the attribute's name."""
+    kept = _NO_NAME_CHARACTER.sub("_", name)
+    return kept if kept[:1].isalpha() or kept[:1] == "_" else f"_{kept}"
+
+
+def _cells(feature: Feature) -> list[tuple[str, str]]:
+    """Return names and values as people read them."""
+    return [
+        (name, f"{_word(value)} {feature.units.get(name, '')}".rstrip())
+        for name, value in feature.properties().items()
+    ]
+
+
+def _word(value: str | float | None) -> str:
+    if value is None:
+        return "no data"
+    # Nine digits hold every float32, and none of what scaling adds behind them.
+    return value if isinstance(value, str) else f"{value:.9g}"
+
+
+#: Writers by media type; the first is the default of WMS 1.1.1.
+INFO_FORMATS: Mapping[str, Callable[[Sequence[Feature]], bytes]] = MappingProxyType(
+    {
+        "text/plain": to_text,
+        "text/html": to_html,
+        "application/json": to_json,
+        "application/geo+json": to_json,
+        "application/vnd.ogc.gml": to_gml,
+    }
+)
