@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         expose_headers=["ETag", "Warning", "X-Tileserver-Incomplete"],
         max_age=86400,
     )
-    app.add_middleware(SecurityHeaders)
     app.add_middleware(Measured)
+    # Outermost, so that what `Measured` answers for a fault is guarded as well.
+    app.add_middleware(SecurityHeaders)
     return app

@@ -1,11 +1,15 @@
 """Is the process alive, can it serve, and what are its figures."""
 
+import logging
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from tileserver.metrics import Metrics
 from tileserver.services import Services
+
+log = logging.getLogger(__name__)
 
 
 class Health(BaseModel):
@@ -29,7 +33,11 @@ def router() -> APIRouter:
         services: Services | None = getattr(request.app.state, "services", None)
         if services is None:
             return JSONResponse({"status": "starting"}, 503)
-        await services.catalogue.collections()
+        try:
+            await services.catalogue.collections()
+        except Exception:  # whatever it is: this process cannot serve, and the log says why
+            log.exception("the catalogue does not answer")
+            return JSONResponse({"status": "unavailable"}, 503)
         return JSONResponse({"status": "ready"})
 
     @routes.get("/metrics", summary="Figures for Prometheus", response_class=Response)
