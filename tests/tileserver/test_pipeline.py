@@ -1,0 +1,279 @@
+"""The way of a request, over rasters whose every pixel is known."""
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+import rasterio
+from support.application import mercator_tile, running
+from support.pictures import pixels
+from support.rasters import OFFSET, SCALE, TILE, ramp, tile_url, wedge
+
+from renderers.draw import Renderer
+from tileserver.errors import InvalidParameterError, TooLargeError, UnknownCollectionError
+from tileserver.pipeline import MAX_POINTS
+from tileserver.request import CoverageRequest, ValuesRequest
+from tileserver.timeaxis import parse_time
+
+FAR = (11, 300, 900)
+NEXT = (11, 1089, 700)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Counts the pictures that the renderer was asked for."""
+    jobs = []
+    original = Renderer.picture
+
+    async def picture(self, job):
+        jobs.append(job)
+        return await original(self, job)
+
+    monkeypatch.setattr(Renderer, "picture", picture)
+    return jobs
+
+
+@pytest.fixture
+async def two_dates(stock):
+    """A full ramp, and nine days later a wedge on top of it."""
+    await stock.add(stock.raster("old.tif", ramp()), 1)
+    await stock.add(stock.raster("new.tif", wedge(40_000)), 10)
+    return stock
+
+
+def asked(bands=(), tile=TILE, when=None, size=256):
+    more = {} if when is None else {"time": parse_time(when)}
+    return CoverageRequest("heights", bands, mercator_tile(*tile, size), **more)
+
+
+# What is drawn
+
+
+async def test_most_recent_first_and_nodata_seen_through(two_dates):
+    async with running(two_dates.settings) as app:
+        raster = await app.services.pipeline.coverage(asked())
+    assert raster.data.dtype == np.uint16
+    assert raster.names == raster.names[:1]
+    assert raster.valid.all()
+    expected = np.where(wedge(1) == 1, 40_000, ramp())
+    np.testing.assert_array_equal(raster.data[0], expected)
+    assert (raster.scale, raster.offset) == ((SCALE,), (OFFSET,))
+
+
+async def test_a_time_shows_the_scenes_of_that_time(two_dates):
+    async with running(two_dates.settings) as app:
+        old = await app.services.pipeline.coverage(asked(when="2024-06-01"))
+        new = await app.services.pipeline.coverage(asked(when="2024-06-10"))
+        none = await app.services.pipeline.coverage(asked(when="2024-06-05"))
+    np.testing.assert_array_equal(old.data[0], ramp())
+    np.testing.assert_array_equal(new.valid[0], wedge(1) == 1)
+    assert not none.valid.any()
+
+
+async def test_a_picture_of_both_dates_has_a_colour_everywhere(two_dates):
+    async with running(two_dates.settings) as app:
+        both = pixels((await app.get(tile_url())).content)
+        wedge_only = pixels((await app.get(tile_url(query="?time=2024-06-10"))).content)
+    assert (both[..., 3] == 255).all()
+    np.testing.assert_array_equal(wedge_only[..., 3] == 255, wedge(1) == 1)
+    shown = wedge(1) == 1
+    np.testing.assert_array_equal(both[shown], wedge_only[shown])
+
+
+@pytest.mark.parametrize("tile", [FAR, NEXT])
+async def test_outside_the_data_a_tile_is_transparent(two_dates, tile):
+    async with running(two_dates.settings) as app:
+        png = await app.get(tile_url(tile))
+        jpeg = await app.get(tile_url(tile, ext="jpg"))
+    assert png.status_code == jpeg.status_code == 200
+    assert not pixels(png.content)[..., 3].any()
+    assert (pixels(jpeg.content) >= 254).all()
+
+
+async def test_a_stored_type_is_kept(stock):
+    await stock.add(stock.raster("a.tif", np.full((256, 256), -7, np.int16), nodata=-99), 1)
+    async with running(stock.settings) as app:
+        raster = await app.services.pipeline.coverage(asked())
+    assert raster.data.dtype == np.int16
+    assert (raster.data == -7).all()
+
+
+async def test_values_are_those_of_rasterio(two_dates):
+    box = mercator_tile(*TILE)
+    columns, rows = np.array([3.2, 100.7, 255.9, 17.5]), np.array([250.1, 200.9, 0.4, 17.5])
+    points = tuple(zip(*(box.transform @ (columns, rows)), strict=True))
+    request = ValuesRequest("heights", (), points, "EPSG:3857", limit=2)
+    async with running(two_dates.settings) as app:
+        found = await app.services.pipeline.values(request)
+    assert [v.scene for v in found] == ["new", "old"] * len(points)
+    for value in found:
+        with rasterio.open(two_dates.folder / f"{value.scene}.tif") as source:
+            (stored,) = next(source.sample([value.point]))
+            expected = None if stored == 0 else stored * source.scales[0] + source.offsets[0]
+        assert list(value.values.values()) == [expected]
+
+
+async def test_what_cannot_be_asked_is_told(two_dates):
+    async with running(two_dates.settings) as app:
+        pipeline = app.services.pipeline
+        with pytest.raises(InvalidParameterError):
+            await pipeline.coverage(asked(("no-such-band",)))
+        with pytest.raises(UnknownCollectionError):
+            await pipeline.layer("nothing")
+        points = ((0.0, 0.0),) * (MAX_POINTS + 1)
+        with pytest.raises(TooLargeError):
+            await pipeline.values(ValuesRequest("heights", (), points))
+        with pytest.raises(InvalidParameterError):
+            await pipeline.values(ValuesRequest("heights", (), ((0.0, 95.0),)))
+
+
+# The caches
+
+
+async def test_a_client_that_has_the_picture_gets_304_and_nothing_is_drawn(two_dates, drawn):
+    async with running(two_dates.settings) as app:
+        etag = (await app.get(tile_url())).headers["etag"]
+    drawn.clear()
+    # Another process with empty caches gives the same ETag to the same picture.
+    async with running(two_dates.settings) as app:
+        for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+            answer = await app.get(tile_url(), headers={"If-None-Match": known})
+            assert (answer.status_code, answer.content) == (304, b"")
+            assert answer.headers["etag"] == etag
+        assert drawn == []
+        other = await app.get(tile_url(), headers={"If-None-Match": '"other"'})
+        assert (other.status_code, other.headers["etag"], len(drawn)) == (200, etag, 1)
+
+
+async def test_ten_equal_requests_are_drawn_once(two_dates, drawn):
+    async with running(two_dates.settings) as app:
+        answers = await asyncio.gather(*(app.get(tile_url()) for _ in range(10)))
+        assert len({a.content for a in answers}) == 1
+        assert len(drawn) == 1
+        await app.get(tile_url())
+        assert len(drawn) == 1
+        await asyncio.gather(*(app.get(tile_url(ext=ext)) for ext in ("jpg", "webp")))
+        assert len(drawn) == 3
+
+
+async def test_a_new_scene_changes_the_tiles_of_its_area_only(two_dates):
+    def versions(answers):
+        return [a.headers["etag"] for a in answers]
+
+    async with running(two_dates.settings) as app:
+
+        async def look():
+            queries = ("", "?time=2024-06-01")
+            paths = [tile_url(t, query=q) for t in (TILE, FAR) for q in queries]
+            return versions([await app.get(p) for p in paths])
+
+        before = await look()
+        token = await app.services.pipeline.version("heights")
+        # Its values lie within the known ones, or the stretch of the style would change as well.
+        newest = two_dates.raster("newest.tif", np.full((256, 256), 20_000, np.uint16))
+        await two_dates.add(newest, 20)
+        deadline = time.monotonic() + 30
+        while (after := await look())[0] == before[0] and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        here, here_old, far, far_old = (a == b for a, b in zip(before, after, strict=True))
+        assert (here, far, far_old) == (False, True, True)
+        assert here_old, "a scene of another day"
+        assert await app.services.pipeline.version("heights") != token
+        picture = pixels((await app.get(tile_url())).content)
+        assert len(np.unique(picture.reshape(-1, 4), axis=0)) == 1
+
+
+async def test_the_version_token_makes_an_address_immutable(two_dates):
+    async with running(two_dates.settings) as app:
+        document = (await app.get("/tiles/heights/values/tilejson.json")).json()
+        (template,) = document["tiles"]
+        z, x, y = TILE
+        current = template.format(z=z, x=x, y=y)
+        answer = await app.get(current)
+        assert "immutable" in answer.headers["cache-control"]
+        assert "immutable" not in (await app.get(tile_url())).headers["cache-control"]
+        old = await app.get(tile_url(query="?v=0123456789ab"))
+        assert "immutable" not in old.headers["cache-control"]
+
+
+# Limits
+
+
+async def test_a_full_queue_refuses_at_once_while_the_rest_answers(two_dates, monkeypatch):
+    settings = two_dates.with_settings(max_rendering=1, max_queue=1)
+    original, go, began = Renderer.picture, asyncio.Event(), asyncio.Event()
+
+    async def slow(self, job):
+        began.set()
+        await go.wait()
+        return await original(self, job)
+
+    async with running(settings) as app:
+        ready = await app.get(tile_url())
+        monkeypatch.setattr(Renderer, "picture", slow)
+        running_one = asyncio.ensure_future(app.get(tile_url(ext="jpg")))
+        await began.wait()
+        waiting_one = asyncio.ensure_future(app.get(tile_url(ext="webp")))
+        while app.services.admission.inside < 2:
+            await asyncio.sleep(0.01)
+        refused = await app.get(tile_url(FAR))
+        assert (refused.status_code, refused.json()["code"]) == (503, "Overloaded")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["cache-control"] == "no-store"
+        assert (await app.get("/healthz")).status_code == 200
+        assert (await app.get("/readyz")).status_code == 200
+        again = await app.get(tile_url())
+        assert again.content == ready.content
+        joined = asyncio.ensure_future(app.get(tile_url(ext="jpg")))
+        await asyncio.sleep(0)
+        go.set()
+        done = await asyncio.gather(running_one, waiting_one, joined)
+        assert [a.status_code for a in done] == [200, 200, 200]
+        assert app.services.admission.inside == 0
+        assert (await app.get(tile_url(FAR))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "limit", [{"max_blocks": 3}, {"max_source_pixels": 256 * 256 // 2}], ids=str
+)
+async def test_what_would_cost_too_much_is_refused_before_it_is_read(two_dates, limit):
+    async with running(two_dates.with_settings(**limit)) as app:
+        await app.get("/readyz")
+        before = app.services.stores.bytes_read
+        answer = await app.get(tile_url())
+        assert (answer.status_code, answer.json()["code"]) == (400, "TooLarge")
+        assert app.services.stores.bytes_read == before
+        inside = (TILE[0] + 4, TILE[1] * 16 + 5, TILE[2] * 16 + 5)  # in one block
+        assert (await app.get(tile_url(inside, query="?time=2024-06-01"))).status_code == 200
+
+
+async def test_scenes_beyond_the_budget_are_left_out_and_the_answer_says_so(two_dates):
+    name = "x-tileserver-incomplete"
+    async with running(two_dates.with_settings(max_scenes=1)) as app:
+        cut = await app.get(tile_url())
+        assert cut.headers[name] == "scenes=1"
+        shown = pixels(cut.content)[..., 3] == 255
+        np.testing.assert_array_equal(shown, wedge(1) == 1)
+        assert (await app.get(tile_url())).headers[name] == "scenes=1", "from the cache as well"
+        whole = await app.get(tile_url(query="?time=2024-06-01"))
+        assert name not in whole.headers
+    async with running(two_dates.settings) as app:
+        assert name not in (await app.get(tile_url())).headers
+
+
+async def test_a_picture_that_takes_too_long_is_given_up(two_dates):
+    async with running(two_dates.with_settings(max_seconds=1e-6)) as app:
+        answer = await app.get(tile_url())
+        assert (answer.status_code, answer.json()["code"]) == (504, "TimedOut")
+        assert app.services.admission.inside == 0
+
+
+async def test_styles_that_do_not_fit_are_refused(two_dates):
+    async with running(two_dates.settings) as app:
+        for style, word in (("nothing", "no style of that name"), ("ndvi", "needs bands")):
+            answer = await app.get(tile_url(style=style))
+            assert (answer.status_code, answer.json()["code"]) == (404, "UnknownStyle")
+            assert word in answer.json()["detail"]
+        default = await app.get(tile_url(style="default"))
+        assert default.content == (await app.get(tile_url())).content
