@@ -139,8 +139,8 @@ def test_normal_bbox_goes_all_round_across_180():
 
 def test_the_geographic_envelope_is_the_box_itself():
     box = (10.1, 50.3, 11.7000000001, 51.9)
-    assert envelope(box, parse_crs("EPSG:4326")) is box
-    assert envelope(box, parse_crs("CRS:84")) is box
+    assert envelope(box, parse_crs("EPSG:4326")) == box
+    assert envelope(box, parse_crs("CRS:84")) == box
 
 
 @pytest.mark.parametrize("name", ["EPSG:3857", "EPSG:3035", "EPSG:32632", "EPSG:31467"])
