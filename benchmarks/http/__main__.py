@@ -6,33 +6,18 @@ Needs Linux with two cores, wrk (Debian package ``wrk``) and the dependency grou
 import argparse
 import json
 import os
-import platform
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.http import load, probes
 from benchmarks.http.app import BODY_BYTES
 from benchmarks.http.servers import CANDIDATES, Candidate, Running, running
+from benchmarks.machine import machine
 
 REFERENCE = "uvicorn-httptools"
 SERVER_CORE, CLIENT_CORE = 0, 1
-
-
-def machine() -> dict[str, Any]:
-    """Facts of this machine that explain the figures."""
-    cpuinfo = Path("/proc/cpuinfo").read_text()
-    models = [line.partition(": ")[2] for line in cpuinfo.splitlines() if "model name" in line]
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cores": os.cpu_count(),
-        "load average before": round(os.getloadavg()[0], 2),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
 
 
 def behaviour(server: Running, candidate: Candidate, fuzz_count: int) -> dict[str, Any]:

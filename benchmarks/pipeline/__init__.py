@@ -1,0 +1,1 @@
+"""Time per tile of the whole pipeline, in process, without HTTP."""
