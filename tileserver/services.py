@@ -65,7 +65,6 @@ def open_tools(settings: Settings) -> Tools:
     """Open what commands need; the catalogue's database is made where it does not exist."""
     stores = open_stores(settings)
     readers = default_registry(settings.cache_dir / "spool", copy_limit=settings.spool_bytes)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     catalogue = open_catalogue(settings.data_dir / "catalogue.sqlite", stores)
     return Tools(settings, stores, readers, catalogue)
 

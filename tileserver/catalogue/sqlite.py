@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import sqlite3
 import threading
 import time as clock
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -87,7 +88,7 @@ class SqliteCatalogue:
             scenes: How many parsed scenes are kept in memory.
 
         Raises:
-            CatalogueError: The file is of a newer version, or no catalogue.
+            CatalogueError: The file is of a newer version, damaged, or no catalogue.
         """
         self._stores = stores
         self._reader = open_database(path)
@@ -101,11 +102,14 @@ class SqliteCatalogue:
         self._lock = threading.Lock()
         self._grid = ChangeGrid()
         self._collections: dict[str, tuple[int, Collection]] = {}
-        row = self._follower.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone()
-        self._identity = str(row[0])
         self._seen = -1
         self._looked = 0.0
-        self._follow(force=True)
+        try:
+            self._identity = self._read_identity()
+            self._follow(force=True)
+        except (sqlite3.Error, TypeError, ValueError, LookupError) as error:
+            self.close()
+            raise CatalogueError("the catalogue file is damaged") from error
 
     def close(self) -> None:
         """Finish what is running and close the file."""
@@ -114,6 +118,10 @@ class SqliteCatalogue:
         self._writer.close()
         self._reader.close()
         self._follower.close()
+
+    def _read_identity(self) -> str:
+        row = self._follower.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone()
+        return str(row[0])
 
     # -- following the database -------------------------------------------------------------
 

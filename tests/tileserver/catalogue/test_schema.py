@@ -3,9 +3,13 @@
 import sqlite3
 
 import pytest
+from support.application import make_settings
 
+from renderers.stores import StoreRegistry
 from tileserver.catalogue.errors import CatalogueError
 from tileserver.catalogue.schema import SCHEMA_VERSION, open_database
+from tileserver.catalogue.sqlite import SqliteCatalogue
+from tileserver.services import open_tools
 
 
 def test_a_new_file_has_the_current_version_and_write_ahead_logging(tmp_path):
@@ -40,3 +44,26 @@ def test_another_database_and_another_file_are_refused(tmp_path):
     text.write_text("not a database at all " * 100)
     with pytest.raises(CatalogueError, match="not a catalogue"):
         open_database(text)
+
+
+@pytest.mark.parametrize("table", ["meta", "change", "collection"])
+def test_a_file_that_is_damaged_inside_is_told_so(tmp_path, table):
+    path = tmp_path / "c.sqlite"
+    SqliteCatalogue(path, StoreRegistry()).close()
+    raw = sqlite3.connect(path)
+    raw.execute("PRAGMA journal_mode = DELETE")
+    find = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+    page = raw.execute(find, (table,)).fetchone()[0]
+    size = raw.execute("PRAGMA page_size").fetchone()[0]
+    raw.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    with pytest.raises(CatalogueError, match="damaged"):
+        SqliteCatalogue(path, StoreRegistry())
+
+
+def test_a_folder_that_cannot_be_made_is_told_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CatalogueError, match="cannot be opened"):
+        open_tools(make_settings(tmp_path, data_dir=tmp_path / "file"))
