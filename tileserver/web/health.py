@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from tileserver.metrics import Metrics
 from tileserver.services import Services
+from tileserver.web.answers import add_get
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +23,10 @@ def router() -> APIRouter:
     """Return `/healthz`, `/readyz` and `/metrics`."""
     routes = APIRouter(tags=["operations"])
 
-    @routes.get("/healthz", summary="Is the process alive")
     async def healthz() -> Health:
         """Answer at once, whatever else goes on."""
         return Health(status="ok")
 
-    @routes.get("/readyz", summary="Can it serve", response_model=Health)
     async def readyz(request: Request) -> Response:
         """Answer 200 when the catalogue answers, else 503."""
         services: Services | None = getattr(request.app.state, "services", None)
@@ -39,6 +38,10 @@ def router() -> APIRouter:
             log.exception("the catalogue does not answer")
             return JSONResponse({"status": "unavailable"}, 503)
         return JSONResponse({"status": "ready"})
+
+    # With HEAD, which probes of load balancers send.
+    add_get(routes, "/healthz", healthz, summary="Is the process alive")
+    add_get(routes, "/readyz", readyz, summary="Can it serve", response_model=Health)
 
     @routes.get("/metrics", summary="Figures for Prometheus", response_class=Response)
     async def metrics(request: Request) -> Response:
