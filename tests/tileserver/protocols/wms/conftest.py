@@ -1,5 +1,6 @@
 """A collection with bands, and a pipeline that knows values at its points."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ class FakeValues:
     Attributes:
         scenes: Id and values, the newest first.
         asked: Every request.
+        pause: Seconds that an answer takes.
     """
 
     def __init__(self) -> None:
@@ -27,12 +29,11 @@ class FakeValues:
             ("S2_old", {"B04": 0.5, "SCL": 5.0, "8a <&> layer": 1.0}),
         ]
         self.asked: list[ValuesRequest] = []
-        self.failure: Exception | None = None
+        self.pause = 0.0
 
     async def __call__(self, request: ValuesRequest) -> list[PointValue]:
         self.asked.append(request)
-        if self.failure:
-            raise self.failure
+        await asyncio.sleep(self.pause)
         if abs(request.points[0][1]) > 90 and request.crs == "EPSG:4326":
             raise InvalidParameterError("the point lies outside its coordinate system")
         instant = datetime(2024, 6, 21, 10, tzinfo=UTC)

@@ -141,7 +141,7 @@ def test_values_are_the_source_s(demo_server: DemoServer, bbox, crs, version):
     box = (south, west, north, east) if swap else (west, south, east, north)
     random = np.random.default_rng(7)
     compared = 0
-    for column, row in random.integers(0, [400, 300], (5, 2)):
+    for column, row in random.integers(0, [400, 300], (3, 2)):
         query = {
             "SERVICE": "WMS",
             "VERSION": version,
@@ -154,7 +154,7 @@ def test_values_are_the_source_s(demo_server: DemoServer, bbox, crs, version):
             "HEIGHT": "300",
             "QUERY_LAYERS": LAYER,
             "INFO_FORMAT": "application/json",
-            "FEATURE_COUNT": "20",
+            "FEATURE_COUNT": "10",
             "I" if swap else "X": str(column),
             "J" if swap else "Y": str(row),
         }
@@ -174,7 +174,7 @@ def test_values_are_the_source_s(demo_server: DemoServer, bbox, crs, version):
                 expected = None if stored == 0 else pytest.approx(stored * scale + offset)
                 assert told[band] == expected, (scene, band)
                 compared += stored != 0
-    assert compared >= 30
+    assert compared >= 20
 
 
 def test_owslib_asks_for_values(demo_server: DemoServer, bbox):

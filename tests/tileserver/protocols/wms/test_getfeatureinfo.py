@@ -118,7 +118,7 @@ async def test_gml(client):
 async def test_feature_count(client, values, text, count):
     answer = await client.get(url(FEATURE_COUNT=text))
     assert len(json.loads(answer.content)["features"]) == count
-    assert all(asked.limit <= 20 for asked in values.asked)
+    assert all(asked.limit <= 10 for asked in values.asked)
 
 
 async def test_scenes_without_data_there_are_looked_through(client, values):
@@ -131,7 +131,7 @@ async def test_scenes_without_data_there_are_looked_through(client, values):
     values.asked.clear()
     document = json.loads((await client.get(url())).content)
     assert document["features"] == []
-    assert [asked.limit for asked in values.asked] == [1, 4, 16, 20]
+    assert [asked.limit for asked in values.asked] == [1, 4, 10]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,14 @@ async def test_exceptions_of_1_1_1(client, changes, code):
     answer = await client.get(url(OLD, **changes))
     assert answer.headers["content-type"] == "application/vnd.ogc.se_xml"
     assert exception(answer) == (code, None)
+
+
+async def test_it_ends_in_time(client, values, settings, app):
+    app.state.services.settings = settings.model_copy(update={"max_seconds": 0.01})
+    values.pause = 60.0
+    answer = await client.get(url())
+    assert answer.status_code == 504
+    assert exception(answer) == (None, None)
 
 
 async def test_through_the_common_endpoint(client, values):
