@@ -27,7 +27,8 @@ from tileserver.web.gone import while_client_waits
 from tileserver.web.kvp import Kvp, integer, names
 
 #: Most scenes of a layer that one request reads, whatever FEATURE_COUNT says. Every band of a scene
-#: is a block to decode: for JPEG 2000 in full resolution 0.1 s each, a second or two per scene.
+#: is a block to decode: 16 bands of JPEG 2000 took 4 s cold and 0.1 s from the block cache, on two
+#: busy cores.
 MOST_SCENES = 10
 
 
