@@ -19,6 +19,9 @@ from renderers.sourcegrid import SourceGrid
 #: ratio (that is, in pixels of the level that is read).
 TOLERANCE = 0.01
 
+#: Steps shorter than this part of the longest say nothing of a picture's resolution.
+_COLLAPSED = 1e-3
+
 #: Steps tried, in target pixels, coarsest first.
 STEPS = (16, 8, 4, 2, 1)
 
@@ -125,8 +128,12 @@ def _ratio(columns: FloatArray, rows: FloatArray, step: int, source: SourceGrid)
             & (np.abs(middle[0] - source.width / 2) <= source.width / 2 + length)
             & (np.abs(middle[1] - source.height / 2) <= source.height / 2 + length)
         )
-        if good.any():
-            ratios.append(float(np.median(length[near if near.any() else good])) / step)
+        lengths = length[near if near.any() else good]
+        # Beyond a projection's world (Mercator past the poles) steps shrink to nothing, and would
+        # have the whole file read at full resolution for a picture in which it is a speck.
+        lengths = lengths[lengths > _COLLAPSED * lengths.max(initial=0.0)]
+        if lengths.size:
+            ratios.append(float(np.median(lengths)) / step)
     return min(ratios) if ratios else float("nan")
 
 

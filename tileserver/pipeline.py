@@ -22,6 +22,7 @@ from renderers.image import Image, Raster
 from renderers.job import Budget, CoverageJob, DrawJob, LayerJob
 from renderers.paint import flatten
 from renderers.scene import Scene
+from renderers.together import together
 from styles.model import Style
 from tileserver import area as areas
 from tileserver.catalogue.base import Area, Catalogue, Collection, DateSummary
@@ -280,19 +281,18 @@ class Pipeline:
     async def _values_of(
         self, scene: Scene, bands: tuple[str, ...], geobox: GeoBox
     ) -> dict[str, float | None]:
-        found: dict[str, float | None] = dict.fromkeys(bands)
-        for band in bands:
-            if band not in scene.bands:
-                continue
-            with _timed():
-                coverage = await self._renderer.coverage(
-                    CoverageJob((scene,), (band,), geobox, self._budget)
-                )
-            raster = coverage.raster
-            if raster.valid[0, 0, 0]:
-                stored = float(raster.data[0, 0, 0])
-                found[band] = stored * raster.scale[0] + raster.offset[0]
-        return found
+        """Read the bands of one scene at one pixel, all at the same time."""
+        there = [band for band in bands if band in scene.bands]
+        with _timed():
+            values = await together(*(self._value_of(scene, band, geobox) for band in there))
+        return dict.fromkeys(bands) | dict(zip(there, values, strict=True))
+
+    async def _value_of(self, scene: Scene, band: str, geobox: GeoBox) -> float | None:
+        job = CoverageJob((scene,), (band,), geobox, self._budget)
+        raster = (await self._renderer.coverage(job)).raster
+        if not raster.valid[0, 0, 0]:
+            return None
+        return float(raster.data[0, 0, 0]) * raster.scale[0] + raster.offset[0]
 
 
 @contextmanager

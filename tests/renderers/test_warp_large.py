@@ -79,3 +79,12 @@ def test_a_grid_too_large_to_be_kept_is_shared_while_it_is_held():
     grids = CoordinateGrids(capacity=0)
     held = grids.get(*CASES["country"])
     assert grids.get(*CASES["country"]) is held
+
+
+@pytest.mark.parametrize("times", [3, 10])
+@pytest.mark.parametrize("source", [WORLD, SENTINEL], ids=["world", "scene"])
+def test_a_picture_far_beyond_the_world_does_not_ask_for_full_resolution(times, source):
+    target = GeoBox.from_bounds(
+        (-HALF * times, -HALF * times, HALF * times, HALF * times), 64, 64, "EPSG:3857"
+    )
+    assert coordinate_grid(target, source).ratio > 4.0
