@@ -9,7 +9,7 @@ import numpy as np
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
-from renderers.job import CoverageJob, DrawJob, LayerJob
+from renderers.job import CoverageJob, DrawJob, LayerJob, Spent
 from renderers.mosaic import IndexSaver, Mosaic, Mosaicker
 from renderers.paint import composite, paint
 from renderers.together import together
@@ -72,10 +72,13 @@ class Renderer:
         at_once = max(PIXELS_AT_ONCE // pixels, 1)
         image: Image | None = None
         complete = True
+        spent = Spent(job.budget)
         async with asyncio.timeout(job.budget.seconds):
             for first in range(0, len(job.layers), at_once):
                 group = job.layers[first : first + at_once]
-                for drawn in await together(*(self._layer(layer, job) for layer in group)):
+                for drawn in await together(
+                    *(self._layer(layer, job.geobox, spent) for layer in group)
+                ):
                     complete = complete and drawn.complete
                     if drawn.image is not None:
                         image = drawn.image if image is None else composite(image, drawn.image)
@@ -89,16 +92,17 @@ class Renderer:
             SourceError: A source file could not be read.
             TimeoutError: The budget's seconds ran out.
         """
+        spent = Spent(job.budget)
         scales = {self._scaling(job, band) for band in job.bands}
         async with asyncio.timeout(job.budget.seconds):
             if None in scales:
                 # Values of several processing baselines mean different things as stored.
                 mosaic = await self._mosaic.scaled(
-                    job.scenes, job.bands, job.geobox, "nearest", job.budget
+                    job.scenes, job.bands, job.geobox, "nearest", spent
                 )
                 scaling = [(1.0, 0.0)] * len(job.bands)
             else:
-                mosaic = await self._mosaic.stored(job.scenes, job.bands, job.geobox, job.budget)
+                mosaic = await self._mosaic.stored(job.scenes, job.bands, job.geobox, spent)
                 scaling = [self._scaling(job, band) or (1.0, 0.0) for band in job.bands]
         return Coverage(
             _raster(job.geobox, job.bands, mosaic, scaling), mosaic.source, mosaic.complete
@@ -112,10 +116,10 @@ class Renderer:
             return None
         return found.pop() if found else (1.0, 0.0)
 
-    async def _layer(self, layer: LayerJob, job: DrawJob) -> Drawn:
+    async def _layer(self, layer: LayerJob, geobox: GeoBox, spent: Spent) -> Drawn:
         style = layer.style
         mosaic = await self._mosaic.scaled(
-            layer.scenes, style.program.inputs, job.geobox, style.resampling, job.budget
+            layer.scenes, style.program.inputs, geobox, style.resampling, spent
         )
         if not mosaic.valid.any():
             return Drawn(None, mosaic.complete)

@@ -28,10 +28,10 @@ class Budget:
 
 
 class Spent:
-    """What a job has cost so far, against its budget."""
+    """What a job has cost so far, all its layers together, against its budget."""
 
     def __init__(self, budget: Budget) -> None:
-        self._budget = budget
+        self.budget = budget
         self.blocks = 0
         self.source_pixels = 0
 
@@ -41,8 +41,8 @@ class Spent:
         Raises:
             BudgetExceededError: It has more pixels than allowed.
         """
-        if geobox.width * geobox.height > self._budget.pixels:
-            raise BudgetExceededError(f"more than {self._budget.pixels} pixels were asked for")
+        if geobox.width * geobox.height > self.budget.pixels:
+            raise BudgetExceededError(f"more than {self.budget.pixels} pixels were asked for")
 
     def plan(self, blocks: int, source_pixels: int) -> None:
         """Add what a plan wants to read.
@@ -52,13 +52,13 @@ class Spent:
         """
         self.blocks += blocks
         self.source_pixels += source_pixels
-        if self.blocks > self._budget.blocks:
+        if self.blocks > self.budget.blocks:
             raise BudgetExceededError(
-                f"the request would read more than {self._budget.blocks} blocks; zoom in"
+                f"the request would read more than {self.budget.blocks} blocks; zoom in"
             )
-        if self.source_pixels > self._budget.source_pixels:
+        if self.source_pixels > self.budget.source_pixels:
             raise BudgetExceededError(
-                f"the request would decode more than {self._budget.source_pixels} pixels; zoom in"
+                f"the request would decode more than {self.budget.source_pixels} pixels; zoom in"
             )
 
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
 from renderers.geobox import GeoBox
-from renderers.job import Budget, Spent
+from renderers.job import Spent
 from renderers.kernels.gather import gather_bilinear, gather_nearest, gather_stored, locate
 from renderers.plan import ReadPlan, plan_read
 from renderers.readers.base import Block, BlockId, Level
 from renderers.scene import BandAsset, Scene
+from renderers.together import together
 from renderers.warp import CoordinateGrid, CoordinateGrids
 
 #: Scenes whose bytes are fetched at the same time.
@@ -93,7 +94,7 @@ class Mosaicker:
         bands: Sequence[str],
         geobox: GeoBox,
         how: str,
-        budget: Budget,
+        spent: Spent,
     ) -> Mosaic:
         """Return physical values, float32.
 
@@ -102,7 +103,7 @@ class Mosaicker:
             bands: Names of the bands, in the order of the result.
             geobox: The target grid.
             how: `nearest` or `bilinear`.
-            budget: What it may cost.
+            spent: What the job has cost so far; grows.
 
         Raises:
             BudgetExceededError: Before anything beyond the budget is read.
@@ -121,10 +122,10 @@ class Mosaicker:
                     source[number], window.mask, x, y, fx, fy, nodata, scale, offset, target, valid
                 )
 
-        return await self._mosaic(scenes, bands, geobox, budget, (np.dtype(np.float32), fill))
+        return await self._mosaic(scenes, bands, geobox, spent, (np.dtype(np.float32), fill))
 
     async def stored(
-        self, scenes: Sequence[Scene], bands: Sequence[str], geobox: GeoBox, budget: Budget
+        self, scenes: Sequence[Scene], bands: Sequence[str], geobox: GeoBox, spent: Spent
     ) -> Mosaic:
         """Return stored values of the nearest pixels, exactly, in the files' common dtype.
 
@@ -143,11 +144,11 @@ class Mosaicker:
                 gather_stored(source[number], window.mask, x, y, nodata, data, valid)
                 out[position] = data
 
-        return await self._mosaic(scenes, bands, geobox, budget, (dtype, fill))
+        return await self._mosaic(scenes, bands, geobox, spent, (dtype, fill))
 
     async def _common_dtype(self, scenes: Sequence[Scene], bands: Sequence[str]) -> np.dtype:
         assets = [s.bands[b] for s in scenes for b in bands if b in s.bands]
-        files = await asyncio.gather(*(self._files.open(asset) for asset in assets))
+        files = await together(*(self._files.open(asset) for asset in assets))
         dtypes = [np.dtype(file.index.info.dtype) for file in files]
         return np.result_type(*dtypes) if dtypes else np.dtype(np.float32)
 
@@ -156,11 +157,10 @@ class Mosaicker:
         scenes: Sequence[Scene],
         bands: Sequence[str],
         geobox: GeoBox,
-        budget: Budget,
+        spent: Spent,
         how: tuple[np.dtype, Callable[[_Window, NDArray[np.generic], NDArray[np.uint8]], None]],
     ) -> Mosaic:
         dtype, fill = how
-        spent = Spent(budget)
         spent.target(geobox)
         shape = geobox.height, geobox.width
         out = Mosaic(
@@ -170,11 +170,11 @@ class Mosaicker:
             complete=True,
         )
         useful = [s for s in scenes if all(b in s.bands for b in bands)]
-        looked = useful[: budget.scenes]
+        looked = useful[: spent.budget.scenes]
         loop = asyncio.get_running_loop()
         for first in range(0, len(looked), WAVE):
             wave = looked[first : first + WAVE]
-            read = await asyncio.gather(*(self._read(s, bands, geobox, spent) for s in wave))
+            read = await together(*(self._read(s, bands, geobox, spent) for s in wave))
             full = await loop.run_in_executor(self._pool, _merge, out, read, first, fill)
             if full:
                 return out
@@ -200,7 +200,7 @@ class Mosaicker:
         self, scene: Scene, bands: Sequence[str], geobox: GeoBox, spent: Spent
     ) -> list[_Window] | None:
         assets = [scene.bands[band] for band in bands]
-        files = await asyncio.gather(*(self._files.open(asset) for asset in assets))
+        files = await together(*(self._files.open(asset) for asset in assets))
         for name, asset, file in zip(bands, assets, files, strict=True):
             if file.fresh and asset.index is None and self._save_index is not None:
                 self._save_index(scene, name, file)
@@ -210,15 +210,13 @@ class Mosaicker:
             return None
         for part in parts:
             spent.plan(len(part.plan.blocks), part.plan.pixels * len(part.bands))
-        blocks = await asyncio.gather(
+        blocks = await together(
             *(self._files.blocks(part.file, part.plan.blocks) for part in parts)
         )
-        return list(
-            await asyncio.gather(
-                *(
-                    loop.run_in_executor(self._pool, _assemble, part, found)
-                    for part, found in zip(parts, blocks, strict=True)
-                )
+        return await together(
+            *(
+                loop.run_in_executor(self._pool, _assemble, part, found)
+                for part, found in zip(parts, blocks, strict=True)
             )
         )
 

@@ -25,7 +25,7 @@ from support.application import HALF, mercator_tile, tile_at
 from renderers.crs import metres_per_unit, transform_points
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
-from renderers.job import Budget
+from renderers.job import Budget, Spent
 from renderers.mosaic import Mosaicker
 from renderers.plan import choose_level
 from renderers.readers.registry import default_registry
@@ -105,7 +105,7 @@ class Ours:
         return (await self._files.open(self._asset)).index.info
 
     async def draw(self, box: GeoBox) -> tuple[np.ndarray, np.ndarray]:
-        mosaic = await self._mosaic.stored([self._scene], ["b"], box, Budget())
+        mosaic = await self._mosaic.stored([self._scene], ["b"], box, Spent(Budget()))
         return mosaic.data[0], mosaic.valid.astype(bool)
 
 

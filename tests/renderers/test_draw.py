@@ -23,7 +23,8 @@ class Mosaicker:
         self.bad = bad
         self.running = self.most = self.finished = 0
 
-    async def scaled(self, scenes, bands, geobox, how, budget):
+    async def scaled(self, scenes, bands, geobox, how, spent):
+        spent.plan(1, 100)
         self.running += 1
         self.most = max(self.most, self.running)
         try:
@@ -65,3 +66,13 @@ async def test_no_layer_goes_on_when_another_one_failed(renderer):
     for _ in range(20):
         await asyncio.sleep(0)
     assert (mosaicker.running, mosaicker.finished) == (0, 0)
+
+
+async def test_all_layers_together_have_one_budget(renderer):
+    renderer._mosaic = Mosaicker(bad=("none",))
+    asked = job(16, ("a",), ("b",), ("c",))
+    enough = DrawJob(asked.layers, asked.geobox, Budget(blocks=3, source_pixels=300))
+    assert (await renderer.picture(enough)).image is None
+    short = DrawJob(asked.layers, asked.geobox, Budget(blocks=3, source_pixels=299))
+    with pytest.raises(BudgetExceededError, match="299 pixels"):
+        await renderer.picture(short)

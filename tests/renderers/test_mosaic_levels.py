@@ -11,7 +11,7 @@ from rasterio.shutil import copy as copy_raster
 
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
-from renderers.job import Budget
+from renderers.job import Budget, Spent
 from renderers.mosaic import Mosaicker
 from renderers.readers.registry import default_registry
 from renderers.scene import BandAsset, Scene
@@ -49,7 +49,9 @@ async def test_the_edge_of_a_swath_has_no_fringe_at_coarser_levels(tmp_path, sto
     scene = Scene("s", "c", None, {"red": asset})
     files = FileCache(stores, default_registry(tmp_path / "spool"), pool)
     target = GeoBox(128, 128, Affine(80, 0, 600000, 0, -80, 5400000), "EPSG:32632")
-    mosaic = await Mosaicker(files, pool).scaled([scene], ["red"], target, "nearest", Budget())
+    mosaic = await Mosaicker(files, pool).scaled(
+        [scene], ["red"], target, "nearest", Spent(Budget())
+    )
     shown = mosaic.data[0][mosaic.valid == 1]
     assert shown.size > 60 * 128
     assert shown.min() > 2900
@@ -63,6 +65,6 @@ async def test_native_pixels_beside_nodata_stay(tmp_path, stores, pool):
     files = FileCache(stores, default_registry(tmp_path / "spool"), pool)
     target = GeoBox(256, 256, Affine(10, 0, 600000, 0, -10, 5400000), "EPSG:32632")
     mosaic = await Mosaicker(files, pool).scaled(
-        [Scene("s", "c", None, {"red": asset})], ["red"], target, "nearest", Budget()
+        [Scene("s", "c", None, {"red": asset})], ["red"], target, "nearest", Spent(Budget())
     )
     np.testing.assert_array_equal(mosaic.valid == 1, values > 0)
