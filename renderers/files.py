@@ -22,8 +22,10 @@ from renderers.together import together
 FileKey = tuple[str, str, str]
 BlockKey = tuple[FileKey, BlockId]
 
-#: Bytes an open file counts for: indexes are a few kB to a few hundred kB (offsets).
-_INDEX_COST = 64 * 1024
+#: Bytes that an open file counts for beside its index, and for each byte of its stored form, which is
+#: packed: offsets become arrays of 8 bytes, headers become objects.
+_FILE_COST = 8 * 1024
+_INDEX_FACTOR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,14 @@ class OpenFile:
         reader: What decodes them.
         index: What the header said.
         fresh: True when the index was built now and not taken from the catalogue.
+        cost: Bytes that it counts for in the cache of open files.
     """
 
     source: ByteSource
     reader: Reader
     index: RasterIndex
     fresh: bool
+    cost: int
 
     @property
     def key(self) -> FileKey:
@@ -78,7 +82,7 @@ class FileCache:
         self._stores = stores
         self._readers = readers
         self._pool = pool
-        self._files: SizedLru[FileKey, OpenFile] = SizedLru(index_bytes, lambda _: _INDEX_COST)
+        self._files: SizedLru[FileKey, OpenFile] = SizedLru(index_bytes, lambda f: f.cost)
         self._blocks: SizedLru[BlockKey, Block] = SizedLru(block_bytes, lambda b: b.nbytes + 200)
         self._opening: SingleFlight[FileKey, OpenFile] = SingleFlight()
         self._loading: dict[BlockKey, _Load] = {}
@@ -169,9 +173,10 @@ class FileCache:
         source = await self._stores.open(asset.ref).pinned()
         if asset.index is not None:
             reader = self._readers.get(asset.reader)
-            return OpenFile(source, reader, reader.load_index(asset.index), fresh=False)
+            index = reader.load_index(asset.index)
+            return OpenFile(source, reader, index, fresh=False, cost=_cost(asset.index))
         reader, index = await self._readers.identify(source)
-        return OpenFile(source, reader, index, fresh=True)
+        return OpenFile(source, reader, index, fresh=True, cost=_cost(index.to_bytes()))
 
     async def _load(self, file: OpenFile, missing: Sequence[BlockId]) -> dict[BlockId, Block]:
         loop = asyncio.get_running_loop()
@@ -184,6 +189,10 @@ class FileCache:
         for block_id, block in blocks.items():
             self._blocks.set((file.key, block_id), block)
         return blocks
+
+
+def _cost(stored: bytes) -> int:
+    return _FILE_COST + _INDEX_FACTOR * len(stored)
 
 
 def grid_of(asset: BandAsset, file: OpenFile) -> SourceGrid | None:
