@@ -22,8 +22,8 @@ from renderers.together import together
 FileKey = tuple[str, str, str]
 BlockKey = tuple[FileKey, BlockId]
 
-#: Bytes that an open file counts for beside its index, and for each byte of its stored form, which is
-#: packed: offsets become arrays of 8 bytes, headers become objects.
+#: Bytes that an open file counts for beside its index, and for each byte of the index's stored
+#: form, which is packed: offsets become arrays of 8 bytes, headers become objects.
 _FILE_COST = 8 * 1024
 _INDEX_FACTOR = 4
 
