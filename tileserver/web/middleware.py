@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tileserver.errors import describe
+from tileserver.httpserver import HeaderName
 from tileserver.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,11 @@ STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 #: First path segments that are counted by name; all others count as `other`.
 PROTOCOLS = frozenset({"tiles", "wms", "wmts", "ows", "api", "healthz", "readyz", "metrics"})
+
+
+#: Names that go out in their own case: OGC CITE compares `Warning` with its capital letter, and
+#: Starlette writes all names small.
+_CASED = {b"warning": HeaderName(b"Warning")}
 
 
 class SecurityHeaders:
@@ -45,6 +51,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self.HEADERS.items():
                     headers.setdefault(name, value)
+                message["headers"] = [
+                    (_CASED.get(name, name), value) for name, value in message["headers"]
+                ]
             await send(message)
 
         await self._app(scope, receive, guarded)
