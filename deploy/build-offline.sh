@@ -6,13 +6,12 @@
 #
 # usage: deploy/build-offline.sh [IMAGE]        (default: localhost/tileserver:test)
 # environment: CONTAINER_STORAGE  storage folder (default .cache/containers)
-#              DEBIAN_MIRROR      for debootstrap (default http://deb.debian.org/debian)
+#              DEBIAN_MIRROR      for debootstrap (its own default where unset)
 # shellcheck source-path=SCRIPTDIR/.. source=scripts/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib/common.sh"
 
 IMAGE=${1:-localhost/tileserver:test}
 STORAGE=${CONTAINER_STORAGE:-$ROOT/.cache/containers}
-MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 BASE=docker.io/library/debian:bookworm-slim
 TREE="$STORAGE/base"
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
@@ -23,7 +22,8 @@ store() { buildah --storage-driver vfs --root "$STORAGE/root" --runroot "$STORAG
 make_tree() {
   rm -rf "$TREE"
   mkdir -p "$STORAGE"
-  debootstrap --variant=minbase bookworm "$TREE" "$MIRROR" >"$STORAGE/debootstrap.log" 2>&1 || {
+  debootstrap --variant=minbase bookworm "$TREE" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} \
+    >"$STORAGE/debootstrap.log" 2>&1 || {
     tail -n 5 "$STORAGE/debootstrap.log" >&2
     return 1
   }
