@@ -3,16 +3,21 @@
 Compiling costs seconds and loading a compiled kernel costs milliseconds, so all kernels have
 explicit signatures (they compile or load when their module is imported, never inside a request)
 and are cached on disk. Numba's own cache notices a change of the kernel's file but not of a
-constant or function that it takes from another file; therefore the cache folder's name holds a
-digest of the sources of every kernel and of the op codes.
+constant or function that it takes from another file; therefore each module of kernels has a cache
+folder whose name holds a digest of its source and of all sources that it imports from here.
 """
 
+import ast
 import contextlib
+import functools
 import hashlib
 import logging
 import os
 import platform
+import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -21,12 +26,12 @@ import numba
 import numpy as np
 from numba.core import config as numba_config
 
-from styles import opcodes
-
 _log = logging.getLogger(__name__)
 
 #: As text, or made of `numba.types` where an array must be allowed to be read-only.
 Signature = str | numba.core.typing.templates.Signature
+#: Where our packages lie side by side.
+_HOME: Final = Path(__file__).parents[2]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: No fast-math: contraction of multiply and add moves EVI by 1e5 ulp, and NaN must stay NaN.
@@ -51,7 +56,7 @@ def kernel(signatures: Signature | Sequence[Signature]) -> Callable[[Function], 
     """
 
     def decorate(function: Function) -> Function:
-        with _cache_folder() as cached:
+        with _cache_folder(function.__module__) as cached:
             return cast(Function, numba.njit(signatures, cache=cached, **_OPTIONS)(function))
 
     return decorate
@@ -65,18 +70,54 @@ def inlined(function: Function) -> Function:
     return cast(Function, numba.njit(**_OPTIONS)(function))
 
 
-def sources_digest() -> str:
-    """Return a digest of all that a compiled kernel depends on, 24 hexadecimal digits.
+def sources_digest(module: str) -> str:
+    """Return a digest of all that the compiled kernels of a module depend on, 24 hex digits.
 
     The target CPU is not in it, as Numba's own index keys on that.
+
+    Args:
+        module: Name of the module that holds the kernels.
     """
     digest = hashlib.blake2b(digest_size=12)
     for version in (numba.__version__, np.__version__, platform.python_version()):
         digest.update(version.encode() + b"\0")
-    for path in [*sorted(Path(__file__).parent.glob("*.py")), Path(opcodes.__file__)]:
-        content = path.read_bytes()
-        digest.update(f"{path.name}:{len(content)}\0".encode() + content)
+    for name, content in sorted(_sources(module).items()):
+        digest.update(f"{name}:{len(content)}\0".encode() + content)
     return digest.hexdigest()
+
+
+def _sources(module: str) -> dict[str, bytes]:
+    """Return the sources of a module and of those it imports from kernels and styles, by name."""
+    found: dict[str, bytes] = {}
+    open_names = [module, __name__]
+    while open_names:
+        name = open_names.pop()
+        path = _file(name)
+        if name not in found and path is not None:
+            found[name] = path.read_bytes()
+            open_names += [n for n in _imported(found[name]) if _ours(n)]
+    return found
+
+
+def _file(name: str) -> Path | None:
+    """Return the source of a module; None for a name inside a module, or one without a file."""
+    known = getattr(sys.modules.get(name), "__file__", None)
+    path = Path(known or _HOME.joinpath(*name.split(".")).with_suffix(".py"))
+    return path if path.is_file() else None
+
+
+def _ours(name: str) -> bool:
+    return name.startswith(("renderers.kernels.", "styles."))
+
+
+def _imported(source: bytes) -> Iterator[str]:
+    """Give the names that a source imports: modules, or members that may be modules."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def cache_root() -> Path:
@@ -87,34 +128,49 @@ def cache_root() -> Path:
     return (Path(base) if base else Path("~/.cache").expanduser()) / "tileserver" / "kernels"
 
 
-def _prepare(root: Path) -> Path | None:
-    """Make this version's folder below `root`; None, with a warning, where nothing can be kept."""
-    folder = root / sources_digest()
+#: Seconds after which a folder that nothing has used is removed.
+_KEPT = 30 * 86400.0
+
+
+def _prepare(root: Path, module: str) -> Path | None:
+    """Make a module's folder below `root`; None, with a warning, where nothing can be kept."""
+    name = module.rpartition(".")[2]
+    folder = root / f"{name}-{sources_digest(module)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return folder
+            pass
+        os.utime(folder)
+        for other in root.glob(f"{name}-*"):
+            if other.stat().st_mtime < time.time() - _KEPT:
+                shutil.rmtree(other, ignore_errors=True)
     except (OSError, RuntimeError) as error:
         _log.warning(
             "kernels are compiled at every start, as their cache folder cannot be written: %s",
             error,
         )
         return None
+    return folder
 
 
-_folder: Path | None = _prepare(cache_root())
+@functools.cache
+def _folder(module: str) -> Path | None:
+    return _prepare(cache_root(), module)
+
+
 #: Typed as a plain module, as Numba fills in its settings when it is imported.
 _config: Final[Any] = numba_config
 
 
 @contextlib.contextmanager
-def _cache_folder() -> Iterator[bool]:
+def _cache_folder(module: str) -> Iterator[bool]:
     """Point Numba at our folder while one kernel is made, and leave other users of Numba alone."""
-    if _folder is None:
+    folder = _folder(module)
+    if folder is None:
         yield False
         return
     before = _config.CACHE_DIR
-    _config.CACHE_DIR = str(_folder)
+    _config.CACHE_DIR = str(folder)
     try:
         yield True
     finally:

@@ -9,6 +9,7 @@ import pytest
 from numba.core import config
 
 from renderers.kernels import options
+from styles import opcodes
 
 CODE = """
 from renderers.kernels import png
@@ -69,17 +70,26 @@ def test_folder_that_cannot_be_made_is_a_warning(tmp_path, caplog):
     file = tmp_path / "file"
     file.write_text("in the way")
     with caplog.at_level(logging.WARNING):
-        assert options._prepare(file) is None
+        assert options._prepare(file, "renderers.kernels.png") is None
     assert "cannot be written" in caplog.text
 
 
-def test_digest_sees_sources_of_kernels_and_op_codes(monkeypatch, tmp_path):
-    first = options.sources_digest()
-    assert first == options.sources_digest()
+def test_folders_that_nothing_uses_are_removed(tmp_path):
+    old, new = tmp_path / "png-old", tmp_path / "png-new"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    made = options._prepare(tmp_path, "renderers.kernels.png")
+    assert sorted(tmp_path.iterdir()) == sorted([made, new])
+
+
+def test_digest_sees_what_a_module_imports_and_nothing_else(monkeypatch, tmp_path):
+    uses, does_not = (options.sources_digest(f"renderers.kernels.{n}") for n in ("vm", "png"))
     changed = tmp_path / "opcodes.py"
-    changed.write_bytes(Path(options.opcodes.__file__).read_bytes() + b"\n")
-    monkeypatch.setattr(options.opcodes, "__file__", str(changed))
-    assert options.sources_digest() != first
+    changed.write_bytes(Path(opcodes.__file__).read_bytes() + b"\n")
+    monkeypatch.setattr(opcodes, "__file__", str(changed))
+    assert options.sources_digest("renderers.kernels.vm") != uses
+    assert options.sources_digest("renderers.kernels.png") == does_not
 
 
 def test_second_process_loads_what_the_first_compiled(tmp_path):
