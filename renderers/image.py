@@ -18,10 +18,13 @@ class Image:
         pixels: uint8, shape (height, width, 4) as RGBA with straight alpha, or (height, width) as
             palette indexes.
         palette: uint8, shape (n <= 256, 4) RGBA for indexed pictures, else None.
+        opaque: Whether every pixel is opaque, where whoever drew it knows; None asks the encoder
+            to look.
     """
 
     pixels: UInt8Array
     palette: UInt8Array | None = None
+    opaque: bool | None = None
 
     @property
     def width(self) -> int:
