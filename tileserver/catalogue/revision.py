@@ -21,6 +21,10 @@ _SIZES = tuple(360.0 / 4**level for level in range(7))
 _MAX_DAYS = 16
 _ANY_DAY = -1 << 40
 _DAY_US = 86_400_000_000
+#: Most questions whose answers are kept.
+_QUESTIONS = 16_384
+
+_Question = tuple[str, tuple[Bounds, ...], TimeSpan]
 
 
 class Change(NamedTuple):
@@ -87,6 +91,8 @@ class ChangeGrid:
         self._reach = defaultdict(dict)
         self._end: defaultdict[str, dict[tuple[tuple[int, int, int], int | None], int]]
         self._end = defaultdict(dict)
+        # By question: the answer, and the sequence number up to which it holds.
+        self._known: dict[_Question, tuple[int, int]] = {}
         self.sequence = 0
 
     def note(self, change: Change) -> None:
@@ -103,8 +109,21 @@ class ChangeGrid:
                         end[cell, day] = change.sequence
         self.sequence = max(self.sequence, change.sequence)
 
-    def latest(self, collection: str, boxes: Sequence[Bounds], time: TimeSpan) -> int:
+    def latest(self, collection: str, boxes: tuple[Bounds, ...], time: TimeSpan) -> int:
         """Return the sequence number of the last change that touches, 0 for none."""
+        question = collection, boxes, time
+        known = self._known.get(question)
+        if known is not None and known[0] == self.sequence:
+            return known[1]
+        # The number before the count: a change that comes meanwhile makes the answer void.
+        sequence = self.sequence
+        last = self._count(collection, boxes, time)
+        if len(self._known) >= _QUESTIONS:
+            self._known.clear()
+        self._known[question] = sequence, last
+        return last
+
+    def _count(self, collection: str, boxes: Sequence[Bounds], time: TimeSpan) -> int:
         reach, end = self._reach.get(collection, {}), self._end.get(collection, {})
         days = _asked_days(time)
         last = 0

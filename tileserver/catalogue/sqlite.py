@@ -19,11 +19,13 @@ from cachetools import LRUCache
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from renderers.geobox import Bounds
 from renderers.scene import Scene
 from renderers.stores import StoreRegistry
 from tileserver.catalogue.base import Area, Collection, DateSummary
 from tileserver.catalogue.documents import collection_from_stac
 from tileserver.catalogue.errors import CatalogueError, UnknownItemError
+from tileserver.catalogue.kept import KeptScenes
 from tileserver.catalogue.revision import Change, ChangeGrid
 from tileserver.catalogue.scenes import StoredIndex, instant, microseconds, scene_of
 from tileserver.catalogue.schema import open_database
@@ -64,6 +66,16 @@ class ItemSummary(NamedTuple):
     assets: int
 
 
+class _Question(NamedTuple):
+    """A search, and the revision of what it asks: the same question has the same answer."""
+
+    number: int
+    boxes: tuple[Bounds, ...]
+    time: TimeSpan
+    limit: int
+    revision: int
+
+
 class _Found(NamedTuple):
     number: int
     revision: int
@@ -76,16 +88,20 @@ class SqliteCatalogue:
 
     Reads run in one thread and writes in another, each with its own connection, so that adding
     never holds up a search. What other processes write is noticed within `POLL` seconds, by
-    SQLite's `data_version`.
+    SQLite's `data_version`. A search that was made before is answered without a thread and without
+    the database for as long as the revision of its area and time holds.
     """
 
-    def __init__(self, path: Path, stores: StoreRegistry, *, scenes: int = 4096) -> None:
+    def __init__(
+        self, path: Path, stores: StoreRegistry, *, scenes: int = 4096, searches: int = 8192
+    ) -> None:
         """Open the file, making it where it does not exist.
 
         Args:
             path: The catalogue's file.
             stores: Turns items' addresses into objects.
             scenes: How many parsed scenes are kept in memory.
+            searches: How many answers of searches are kept in memory.
 
         Raises:
             CatalogueError: The file is of a newer version, damaged, or no catalogue.
@@ -96,8 +112,8 @@ class SqliteCatalogue:
         self._writer = Writer(open_database(path), stores)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="catalogue-read")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="catalogue-write")
-        # both caches are only touched by the reading thread
-        self._scenes: LRUCache[tuple[int, int], Scene] = LRUCache(scenes)
+        self._kept: KeptScenes[_Question] = KeptScenes(scenes, searches)
+        # only touched by the reading thread
         self._shapes: LRUCache[tuple[int, int], BaseGeometry] = LRUCache(scenes * 4)
         self._lock = threading.Lock()
         self._grid = ChangeGrid()
@@ -202,7 +218,11 @@ class SqliteCatalogue:
             SourceForbiddenError: An item's file lies in a store that is not configured.
         """
         number, _ = self._known(collection_id)
-        return await self._read(self._search, number, area, time, limit)
+        # The revision is read before the database: what comes in between is at most newer than it.
+        revision = self._grid.latest(collection_id, area.boxes, time)
+        question = _Question(number, area.boxes, time, limit, revision)
+        kept = self._kept.answer(question)
+        return kept if kept is not None else await self._read(self._search, question)
 
     async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
         """Return the days with items that touch the area, oldest first.
@@ -235,12 +255,12 @@ class SqliteCatalogue:
     async def _read(self, question: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reading, question, *args)
 
-    def _matches(self, number: int, area: Area, time: TimeSpan) -> Iterator[_Found]:
+    def _matches(self, number: int, asked: Sequence[Bounds], time: TimeSpan) -> Iterator[_Found]:
         start = None if time.start is None else microseconds(time.start)
         stop = None if time.end is None else microseconds(time.end)
         seen: set[int] = set()
         found: list[tuple[Any, ...]] = []
-        for west, south, east, north in area.boxes:
+        for west, south, east, north in asked:
             values = {
                 "c": number, "west": west, "south": south, "east": east, "north": north,
                 "start": start, "stop": stop,
@@ -248,9 +268,9 @@ class SqliteCatalogue:
                 "high_day": _FAR if stop is None else stop // _DAY_US + 1,
             }  # fmt: skip
             found.extend(self._reader.execute(_FIND, values))
-        if len(area.boxes) > 1:
+        if len(asked) > 1:
             found.sort(key=lambda r: (r[3] is None, -(r[3] or 0), r[2]))
-        boxes = [box(*b) for b in area.boxes]
+        boxes = [box(*b) for b in asked]
         for item, revision, _, start_time, cloud_cover, inside in found:
             if item in seen:
                 continue
@@ -267,10 +287,13 @@ class SqliteCatalogue:
             self._shapes[number, revision] = shape
         return any(shape.intersects(b) for b in boxes)
 
-    def _search(self, number: int, area: Area, time: TimeSpan, limit: int) -> list[Scene]:
+    def _search(self, asked: _Question) -> list[Scene]:
         with self._snapshot():
-            found = islice(self._matches(number, area, time), limit + 1)
-            return [self._scene(f.number, f.revision) for f in found]
+            matches = self._matches(asked.number, asked.boxes, asked.time)
+            found = list(islice(matches, asked.limit + 1))
+            scenes = [self._scene(f.number, f.revision) for f in found]
+        self._kept.remember(asked, [(f.number, f.revision) for f in found])
+        return scenes
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -282,7 +305,7 @@ class SqliteCatalogue:
             self._reader.execute("COMMIT")
 
     def _scene(self, number: int, revision: int) -> Scene:
-        scene = self._scenes.get((number, revision))
+        scene = self._kept.scene((number, revision))
         if scene is None:
             document = self._reader.execute(
                 "SELECT document FROM item WHERE number = ?", (number,)
@@ -292,12 +315,14 @@ class SqliteCatalogue:
             )
             indexes = {row[0]: StoredIndex(*row) for row in rows}
             scene = scene_of(json.loads(document), self._stores, indexes)
-            self._scenes[number, revision] = scene
+            self._kept.keep((number, revision), scene)
         return scene
 
     def _dates(self, number: int, area: Area, time: TimeSpan) -> list[DateSummary]:
         with self._snapshot():
-            return summarise((f.start, f.cloud_cover) for f in self._matches(number, area, time))
+            return summarise(
+                (f.start, f.cloud_cover) for f in self._matches(number, area.boxes, time)
+            )
 
     def _items(self, number: int) -> list[ItemSummary]:
         rows = self._reader.execute(
@@ -365,11 +390,8 @@ class SqliteCatalogue:
         except CatalogueError:
             _log.exception("a read index of %s/%s was not kept", scene.collection, scene.id)
             return
-        await self._read(self._forget, number)
-
-    def _forget(self, number: int) -> None:
-        for key in [k for k in self._scenes if k[0] == number]:
-            del self._scenes[key]
+        # In the reading thread: a search that is on its way must not keep what it read before.
+        await self._read(self._kept.forget, number)
 
     async def _write(self, change: Callable[..., T], *args: object) -> T:
         result = await asyncio.get_running_loop().run_in_executor(self._writing, change, *args)

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -207,6 +208,55 @@ async def test_an_index_built_on_first_touch_is_kept(catalogue, make, merge, cap
     await catalogue.remove("c", "a")
     await catalogue.save_index(scene, "red", "tiff", b"late")
     assert "was not kept" in caplog.text
+
+
+async def test_a_search_made_before_needs_no_database(catalogue, make, merge, monkeypatch):
+    await catalogue.put_item(make("a", 10, 10, day=1), [], merge)
+    await catalogue.put_item(make("b", 10, 10, day=2), [], merge)
+    asked = [(HERE, ALWAYS, 9), (HERE, day(1), 9), (THERE, ALWAYS, 9), (HERE, ALWAYS, 0)]
+    before = [await catalogue.search("c", *question) for question in asked]
+    assert [[s.id for s in found] for found in before] == [["b", "a"], ["a"], [], ["b"]]
+
+    def closed(*_):
+        raise AssertionError("the database was asked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "_search", closed)
+        assert [await catalogue.search("c", *question) for question in asked] == before
+        # An item elsewhere leaves these answers, and makes only its own place ask again.
+        await catalogue.put_item(make("far", -61, -21), [], merge)
+        assert await catalogue.search("c", HERE, ALWAYS, 9) == before[0]
+        with pytest.raises(AssertionError):
+            await catalogue.search("c", THERE, ALWAYS, 9)
+    assert [s.id for s in await catalogue.search("c", THERE, ALWAYS, 9)] == ["far"]
+
+
+async def test_kept_answers_are_those_of_the_database_after_any_change(
+    catalogue, make, merge, tmp_path, stores
+):
+    random = Random(5)  # noqa: S311 - a fixed sequence of changes
+    await catalogue.put_item(make("i0", 10, 10), [], merge)
+    plain = SqliteCatalogue(tmp_path / "catalogue.sqlite", stores, searches=0)
+    areas = [HERE, WORLD, Area(((10.9, 10.0, 11.1, 10.1), (-180.0, 10.0, -179.0, 10.1)))]
+    kinds = {"added": 1, "updated": 0, "removed": 0}
+    for _ in range(40):
+        name = f"i{random.randrange(6)}"
+        places = random.choice([10, 10.5, 11, 50]), random.choice([10, 10.3])
+        if random.random() < 0.3 and kinds["added"] > kinds["removed"]:
+            held = [s.id for s in await plain.search("c", WORLD, ALWAYS, 99)]
+            await catalogue.remove("c", random.choice(held))
+            kinds["removed"] += 1
+        else:
+            document = make(name, *places, day=random.randrange(1, 4))
+            stored = await catalogue.put_item(document, [], merge)
+            kinds[stored] = kinds.get(stored, 0) + 1
+        for area in areas:
+            for span in (ALWAYS, day(1), day(1, 3)):
+                for limit in (1, 9):
+                    found = await catalogue.search("c", area, span, limit)
+                    assert found == await plain.search("c", area, span, limit)
+    plain.close()
+    assert min(kinds[k] for k in ("added", "updated", "removed")) >= 5
 
 
 _ADDER = """
