@@ -12,6 +12,17 @@ from numpy.typing import NDArray
 from renderers.geobox import GeoBox
 from renderers.stores import ByteRange, ByteSource
 
+#: First row, first column, and one after the last of each: pixels of a block or of a level.
+PixelWindow = tuple[int, int, int, int]
+
+
+def covers(have: PixelWindow | None, wanted: PixelWindow | None) -> bool:
+    """Tell whether one window of a block holds another; None is the whole block."""
+    if have is None or wanted is None:
+        return have is None
+    begins = have[0] <= wanted[0] and have[1] <= wanted[1]
+    return begins and have[2] >= wanted[2] and have[3] >= wanted[3]
+
 
 class BlockId(NamedTuple):
     """One decodable unit of a file: overview level (0 is full resolution), row and column of the
@@ -108,10 +119,18 @@ class Block:
             edge of the level, so edge blocks are smaller.
         mask: uint8, shape (rows, columns), 255 valid and 0 not; None means all valid (a nodata
             value is compared later, by the gathering kernel).
+        window: None for a whole block. Else only these pixels were decoded: `data` has the shape
+            of the whole block and is 0 elsewhere, and nothing else may be read. `FileCache` gives
+            such a block only to who asked for pixels inside its window.
     """
 
     data: NDArray[Any]
     mask: NDArray[np.uint8] | None = None
+    window: PixelWindow | None = None
+
+    def covers(self, window: PixelWindow | None) -> bool:
+        """Tell whether all pixels of a window (None: of the block) are there."""
+        return covers(self.window, window)
 
     @property
     def nbytes(self) -> int:
@@ -171,6 +190,44 @@ class Reader(ABC):
         Raises:
             SourceCorruptError: The bytes do not decode.
         """
+
+    def share(self, index: RasterIndex, block: BlockId, window: PixelWindow) -> float:
+        """Return the part of a block's decoding that a window of it costs, 0 to 1.
+
+        1.0, the default, says that the reader decodes whole blocks only, or that a part would not
+        save enough time to be worth it.
+        """
+        del index, block, window
+        return 1.0
+
+    def window_ranges(self, index: RasterIndex, block: BlockId) -> tuple[ByteRange, ...]:
+        """Return the byte ranges from which `decode_window` decodes a block or any part of it."""
+        return self.ranges(index, block)
+
+    def decode_window(
+        self,
+        index: RasterIndex,
+        block: BlockId,
+        parts: Sequence[bytes],
+        window: PixelWindow | None,
+    ) -> Block:
+        """Decode a part of a block, exactly, from the bytes of its `window_ranges`.
+
+        Args:
+            index: Of the file.
+            block: The block.
+            parts: One `bytes` per range.
+            window: Pixels of the block; None decodes all of it.
+
+        Returns:
+            A block that covers the window: with that window, or whole where the file turns out
+            not to allow a part.
+
+        Raises:
+            SourceCorruptError: The bytes do not decode.
+        """
+        del window
+        return self.decode(index, block, parts)
 
     async def fetch(
         self, source: ByteSource, index: RasterIndex, blocks: Sequence[BlockId]

@@ -16,7 +16,8 @@ import imagecodecs
 import numpy as np
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
-from renderers.readers.base import Block, BlockId, RasterIndex, Reader
+from renderers.readers.base import Block, BlockId, PixelWindow, RasterIndex, Reader
+from renderers.readers.jp2 import partial
 from renderers.readers.jp2.boxes import Jp2Boxes, read_boxes
 from renderers.readers.jp2.capability import unsupported
 from renderers.readers.jp2.codestream import (
@@ -83,6 +84,30 @@ class Jp2Reader(Reader):
             raise truncated()
         stream = cut_out(own.header, own.tile_number(block), block.level, parts)
         return _decoded(own, block, stream)
+
+    def share(self, index: RasterIndex, block: BlockId, window: PixelWindow) -> float:
+        """Return the part of a tile's coefficients that a window needs; see `partial`."""
+        return partial.share(_ours(index), block, window)
+
+    def window_ranges(self, index: RasterIndex, block: BlockId) -> tuple[ByteRange, ...]:
+        """Return what `ranges` does, with the tile-part headers before."""
+        return partial.window_ranges(_ours(index), block)
+
+    def decode_window(
+        self,
+        index: RasterIndex,
+        block: BlockId,
+        parts: Sequence[bytes],
+        window: PixelWindow | None,
+    ) -> Block:
+        """Decode the precincts of one tile that a window needs, or all."""
+        own = _ours(index)
+        bodies = partial.bodies(own, block, parts)
+        body = None if window is None else partial.body(own, block, window, parts)
+        if window is None or body is None:
+            return self.decode(index, block, bodies)
+        stream = cut_out(own.header, own.tile_number(block), block.level, [body])
+        return partial.cropped(_decoded(own, block, stream), window)
 
 
 def _ours(index: RasterIndex) -> Jp2Index:
