@@ -1,0 +1,1 @@
+"""Encoders of values on a grid: GeoTIFF, COG, NetCDF, NumPy."""
