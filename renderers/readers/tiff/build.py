@@ -82,6 +82,6 @@ def _masks(
     found: dict[tuple[int, int], Layout] = {}
     for directory in others:
         if _kind(directory) & SubfileType.MASK:
-            mask = read_layout(directory, size, mask=True)
+            mask = read_layout(directory, size)
             found.setdefault((mask.width, mask.height), mask)
     return tuple(found.get((image.width, image.height)) for image in images)

@@ -135,10 +135,13 @@ def read_colours(directory: Directory, layout: Layout, nodata: float | None) -> 
     """Return the palette as 8-bit RGBA, the nodata entry transparent, or None.
 
     The tag holds 16-bit values; writers that left them at 8 bits are known by no value above 255.
+    A single band of single bits is black and white, as in GDAL.
 
     Raises:
         SourceCorruptError: The palette has a wrong length.
     """
+    if layout.bits == 1 and layout.samples == 1 and layout.photometric == Photometric.BLACK_IS_ZERO:
+        return (0, 0, 0, 0 if nodata == 0 else 255), (255, 255, 255, 0 if nodata == 1 else 255)
     if layout.photometric != Photometric.PALETTE:
         return None
     table = directory.integers(Tag.COLOR_MAP)

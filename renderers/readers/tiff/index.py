@@ -179,10 +179,8 @@ def _unpack(values: Any) -> TiffIndex:
     fields: list[Any] = expect(values, list)
     size, big_endian, alpha, images, masks, crs, transform, nodata, *bands = fields
     size = expect(size, int)
-    layouts = tuple(unpack_layout(v, size, mask=False) for v in expect(images, list))
-    covers = tuple(
-        None if v is None else unpack_layout(v, size, mask=True) for v in expect(masks, list)
-    )
+    layouts = tuple(unpack_layout(v, size) for v in expect(images, list))
+    covers = tuple(None if v is None else unpack_layout(v, size) for v in expect(masks, list))
     if not layouts:
         raise ValueError("no image")
     _check_levels(layouts, covers)

@@ -1,7 +1,9 @@
 """How the pixels of one image of a TIFF file are stored, and whether we can decode that exactly."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,8 @@ class Compression(IntEnum):
     LZMA = 34925
     ZSTD = 50000
     WEBP = 50001
+    JPEG_XL = 50002
+    JPEG_XL_DNG = 52546
 
 
 class Photometric(IntEnum):
@@ -44,13 +48,54 @@ class Photometric(IntEnum):
     YCBCR = 6
 
 
-#: Schemes after which GDAL writes a predictor.
-_BYTE_STREAMS = frozenset(
-    {Compression.LZW, Compression.DEFLATE, Compression.DEFLATE_OLD, Compression.ZSTD}
+#: Schemes under which libtiff undoes a predictor.
+_PREDICTED = frozenset(
+    {
+        Compression.LZW,
+        Compression.DEFLATE,
+        Compression.DEFLATE_OLD,
+        Compression.LZMA,
+        Compression.ZSTD,
+    }
 )
+#: Schemes that give plain bytes, so that samples may have any number of bits.
+BYTE_STREAMS = _PREDICTED | {Compression.NONE, Compression.PACKBITS}
+JPEG_XL = frozenset({Compression.JPEG_XL, Compression.JPEG_XL_DNG})
 _KINDS = {1: "u", 2: "i", 3: "f"}
-_DEPTHS = {"u": (8, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64)}
+#: Words of 24 bits are left out, as writers disagree on the order of their bytes.
+_DEPTHS = {"u": (*range(1, 24), *range(25, 33), 64), "i": (8, 16, 32, 64), "f": (16, 32, 64)}
+_KIND_NAMES = {"u": "unsigned", "i": "signed", "f": "floating-point"}
 _FORMAT_NAMES = {4: "undefined samples", 5: "complex samples", 6: "complex samples"}
+
+
+class _Limits(NamedTuple):
+    """What a codec of whole images holds: types (None: any), bands, and how a refusal reads."""
+
+    kinds: frozenset[str] | None
+    bands: Container[int]
+    reason: str
+
+
+_ANY = _Limits(None, (), "")
+_LERC_TYPES = frozenset(
+    {"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"}
+)
+_JPEG_XL = _Limits(
+    frozenset({"uint8", "uint16", "float32"}),
+    range(1, 5),
+    "JPEG XL of other than uint8, uint16 or float32 samples in 1 to 4 bands",
+)
+_IMAGE_CODECS: dict[int, _Limits] = {
+    Compression.JPEG: _Limits(
+        frozenset({"uint8"}), (1, 3, 4), "JPEG of other than 8-bit samples in 1, 3 or 4 bands"
+    ),
+    Compression.WEBP: _Limits(
+        frozenset({"uint8"}), (3, 4), "WebP of other than 8-bit samples in 3 or 4 bands"
+    ),
+    Compression.LERC: _Limits(_LERC_TYPES, range(1 << 16), "LERC of samples that it cannot hold"),
+    Compression.JPEG_XL: _JPEG_XL,
+    Compression.JPEG_XL_DNG: _JPEG_XL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +160,14 @@ class Layout:
 
     @property
     def stored(self) -> np.dtype[np.generic]:
-        """Type of the stored samples, native byte order; uint8 for single bits."""
-        return np.dtype(f"{self.kind}{max(self.bits // 8, 1)}")
+        """Type of the stored samples, native byte order; the next larger one for odd bits."""
+        size = next(size for size in (1, 2, 4, 8) if self.bits <= 8 * size)
+        return np.dtype(f"{self.kind}{size}")
+
+    @property
+    def odd(self) -> bool:
+        """Whether samples are packed, as their bits are no word of the machine."""
+        return self.bits not in (8, 16, 32, 64)
 
     @property
     def dtype(self) -> str:
@@ -176,13 +227,12 @@ def _lerc(directory: Directory, compression: int) -> int:
     return int(parameters[1])
 
 
-def read_layout(directory: Directory, size: int, *, mask: bool = False) -> Layout:
+def read_layout(directory: Directory, size: int) -> Layout:
     """Read the storage tags of one directory and check them.
 
     Args:
         directory: With its values loaded.
         size: Bytes of the file.
-        mask: It is a validity mask, which may have single bits.
 
     Raises:
         SourceCorruptError: The tags contradict one another or the file's size.
@@ -223,11 +273,11 @@ def read_layout(directory: Directory, size: int, *, mask: bool = False) -> Layou
         offsets=offsets.astype(np.uint64),
         counts=counts.astype(np.uint32),
     )
-    check_layout(layout, size, mask=mask)
+    check_layout(layout, size)
     return layout
 
 
-def check_layout(layout: Layout, size: int, *, mask: bool = False) -> None:
+def check_layout(layout: Layout, size: int) -> None:
     """Check that a layout is consistent and that we decode its blocks exactly.
 
     Raises:
@@ -235,7 +285,7 @@ def check_layout(layout: Layout, size: int, *, mask: bool = False) -> None:
         SourceUnsupportedError: Blocks of this kind are not decoded here.
     """
     _check_geometry(layout)
-    _check_samples(layout, mask=mask)
+    _check_samples(layout)
     _check_codec(layout)
     _check_table(layout, size)
 
@@ -250,10 +300,11 @@ def _check_geometry(layout: Layout) -> None:
         raise SourceUnsupportedError("blocks of too many bytes")
 
 
-def _check_samples(layout: Layout, *, mask: bool) -> None:
-    depths = _DEPTHS.get(layout.kind, ())
-    if layout.bits not in depths and not (mask and layout.kind == "u" and layout.bits == 1):
-        raise SourceUnsupportedError(f"samples of {layout.bits} bits")
+def _check_samples(layout: Layout) -> None:
+    if layout.bits not in _DEPTHS.get(layout.kind, ()):
+        raise SourceUnsupportedError(
+            f"{_KIND_NAMES.get(layout.kind, layout.kind)} samples of {layout.bits} bits"
+        )
     if layout.photometric == 0:
         raise SourceUnsupportedError("samples where white is zero")
     if layout.photometric not in set(Photometric):
@@ -271,22 +322,15 @@ def _check_codec(layout: Layout) -> None:
         raise SourceUnsupportedError(f"compression {compression}")
     if layout.predictor not in (1, 2, 3):
         raise SourceUnsupportedError(f"predictor {layout.predictor}")
-    if layout.predictor != 1 and (compression not in _BYTE_STREAMS or layout.bits == 1):
+    if layout.predictor != 1 and (compression not in _PREDICTED or layout.odd):
         raise SourceUnsupportedError("a predictor that the compression does not know")
     if layout.predictor == 3 and layout.kind != "f":
         raise SourceUnsupportedError("a floating-point predictor on integers")
-    if compression == Compression.JPEG and (
-        stored != np.uint8 or layout.bits != 8 or layout.block_samples not in (1, 3, 4)
-    ):
-        raise SourceUnsupportedError("JPEG of other than 8-bit samples in 1, 3 or 4 bands")
-    if compression == Compression.WEBP and (
-        stored != np.uint8 or layout.bits != 8 or layout.block_samples not in (3, 4)
-    ):
-        raise SourceUnsupportedError("WebP of other than 8-bit samples in 3 or 4 bands")
-    if compression == Compression.LERC and (
-        layout.bits not in (8, 16, 32, 64) or stored in (np.int64, np.uint64, np.float16)
-    ):
-        raise SourceUnsupportedError("LERC of samples that it cannot hold")
+    if layout.odd and compression not in BYTE_STREAMS:
+        raise SourceUnsupportedError("packed samples that the compression does not know")
+    kinds, bands, reason = _IMAGE_CODECS.get(compression, _ANY)
+    if kinds is not None and (stored.name not in kinds or layout.block_samples not in bands):
+        raise SourceUnsupportedError(reason)
 
 
 def _check_table(layout: Layout, size: int) -> None:

@@ -82,7 +82,7 @@ def pack_layout(layout: Layout) -> list[Any]:
     ]
 
 
-def unpack_layout(values: Any, size: int, *, mask: bool) -> Layout:
+def unpack_layout(values: Any, size: int) -> Layout:
     """Read a layout back and make all checks of the header again.
 
     Raises:
@@ -97,7 +97,7 @@ def unpack_layout(values: Any, size: int, *, mask: bool) -> Layout:
     offsets = _unpack_array(fields[-2], np.uint64)
     counts = _unpack_array(fields[-1], np.uint32)
     layout = Layout(*[*plain, offsets, counts])
-    check_layout(layout, size, mask=mask)
+    check_layout(layout, size)
     return layout
 
 

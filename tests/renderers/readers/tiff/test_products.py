@@ -23,8 +23,6 @@ REFUSED = {
     "byte_gcp_pixelispoint.tif": "georeferenced by ground control points",
     "byte_rpc.tif": "georeferenced by rational polynomial coefficients",
     "epsg_2853_with_us_feet.tif": "GeoKeys disagree with the EPSG code beside them",
-    "int12.tif": "samples of 12 bits",
-    "oddsize1bit.tif": "samples of 1 bits",
     "iw-vv.tiff": "georeferenced by ground control points",
     "s1-vh.tiff": "georeferenced by ground control points",
 }
