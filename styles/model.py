@@ -11,7 +11,7 @@ from styles.colormaps import STEPS, TRANSPARENT, Colour, Palette
 from styles.errors import StyleError
 from styles.program import Program
 
-Resampling = Literal["nearest", "bilinear"]
+Resampling = Literal["nearest", "bilinear", "cubic", "average", "mode"]
 
 #: Largest value a class may have: one byte of table per value.
 MAX_CLASS_VALUE = 65535
