@@ -1,0 +1,1 @@
+"""What a request costs apart from drawing and encoding."""
