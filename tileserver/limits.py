@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
 from renderers.job import Budget
 from tileserver.errors import OverloadedError
@@ -45,12 +43,21 @@ class Admission:
         self.inside = 0
         self.refused = 0
 
-    @asynccontextmanager
-    async def admit(self, pixels: int = 0) -> AsyncIterator[None]:
-        """Wait for a place.
+    def admit(self, pixels: int = 0) -> "Place":
+        """Return a place to be entered with `async with`, which waits for it.
 
         Args:
             pixels: Of the picture.
+
+        Raises:
+            OverloadedError: On entering, where the queue is full.
+        """
+        # The large ones' gate first: one that waits for its turn keeps no small one out.
+        gates = (self._large, self._gate) if pixels >= LARGE_PIXELS else (self._gate,)
+        return Place(self, gates)
+
+    def enter(self) -> None:
+        """Count one more inside.
 
         Raises:
             OverloadedError: The queue is full.
@@ -59,12 +66,38 @@ class Admission:
             self.refused += 1
             raise OverloadedError("too many pictures are waiting to be drawn; try again soon")
         self.inside += 1
+
+
+class Place:
+    """One place behind the queue, of `Admission.admit`."""
+
+    __slots__ = ("_admission", "_gates", "_passed")
+
+    def __init__(self, admission: Admission, gates: tuple[asyncio.Semaphore, ...]) -> None:
+        self._admission = admission
+        self._gates = gates
+        self._passed = 0
+
+    async def __aenter__(self) -> None:
+        """Wait for the place.
+
+        Raises:
+            OverloadedError: The queue is full.
+        """
+        self._admission.enter()
         try:
-            async with AsyncExitStack() as gates:
-                # First of all, so that a large one that waits for its turn keeps no small one out.
-                if pixels >= LARGE_PIXELS:
-                    await gates.enter_async_context(self._large)
-                await gates.enter_async_context(self._gate)
-                yield
-        finally:
-            self.inside -= 1
+            for gate in self._gates:
+                await gate.acquire()
+                self._passed += 1
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the place up."""
+        self._leave()
+
+    def _leave(self) -> None:
+        for gate in self._gates[: self._passed]:
+            gate.release()
+        self._admission.inside -= 1

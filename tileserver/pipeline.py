@@ -35,14 +35,17 @@ from tileserver.errors import (
 from tileserver.etag import etag_matches
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
+from tileserver.recent import Recent
 from tileserver.request import (
     CoverageRequest,
-    LayerRequest,
     PictureRequest,
     ValuesRequest,
     cache_key,
 )
 from tileserver.timeaxis import ALWAYS, TimeSpan
+
+#: Most requests, and version tokens, whose meaning is kept.
+_KEPT = 8192
 
 #: Most points, and most scenes per point, that one request for values may name.
 MAX_POINTS = 1000
@@ -86,6 +89,32 @@ class _Resolved:
     style: Style
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the catalogue says of one collection; everything about it follows from this."""
+
+    collection: Collection
+    revision: str
+
+    def same(self, other: "_State") -> bool:
+        """Tell whether nothing has changed; never true where something has.
+
+        Collections are compared as objects: those of a catalogue are made anew when it changes.
+        """
+        return self.collection is other.collection and self.revision == other.revision
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a request means in one state of the catalogue."""
+
+    states: tuple[_State, ...]
+    layers: tuple[_Resolved, ...]
+    area: Area
+    key: str
+    etag: str
+
+
 class Pipeline:
     """Pictures, coverages and values of the catalogue's collections."""
 
@@ -118,6 +147,8 @@ class Pipeline:
         self._pool = pool
         self._budget, self._admission, self._max_layers = limits
         self._flights: SingleFlight[str, Entry] = SingleFlight()
+        self._prepared: Recent[PictureRequest, _Prepared] = Recent(_KEPT)
+        self._versions: Recent[tuple[str, str], tuple[_State, str]] = Recent(_KEPT)
 
     # What there is
 
@@ -146,13 +177,18 @@ class Pipeline:
             collection_id: The collection.
             style_id: One style, or "" for all that the collection advertises.
         """
-        info = await self.layer(collection_id)
-        styles = info.styles
+        state = await self._state(collection_id)
+        known = self._versions.get((collection_id, style_id))
+        if known is not None and known[0].same(state):
+            return known[1]
         if style_id:
-            styles = (self._styles.style(info.collection, style_id),)
-        revision = self._catalogue.revision(collection_id, areas.WORLD, ALWAYS)
-        text = "\x1f".join([collection_id, revision, *(s.digest for s in styles)])
-        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+            styles: tuple[Style, ...] = (self._styles.style(state.collection, style_id),)
+        else:
+            styles = self._styles.info(state.collection).styles
+        text = "\x1f".join([collection_id, state.revision, *(s.digest for s in styles)])
+        token = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+        self._versions.set((collection_id, style_id), (state, token))
+        return token
 
     # The three verbs
 
@@ -167,15 +203,15 @@ class Pipeline:
             RequestError: The request names what is not there or is too large.
             RenderError: A source file cannot be read.
         """
-        layers = await self._resolve(request)
-        area = areas.of_geobox(request.geobox)
-        key = self._key(request, layers, area)
-        etag = f'"{key}"'
+        asked = await self._prepare(request)
+        key, etag = asked.key, asked.etag
         if etag_matches(if_none_match, etag):
             return Picture(b"", request.media_type, etag, not_modified=True)
         entry = self._tiles.peek(key)
         if entry is None:
-            entry = await self._flights.run(key, lambda: self._make(key, request, layers, area))
+            entry = await self._flights.run(
+                key, lambda: self._make(key, request, asked.layers, asked.area)
+            )
         return Picture(entry.body, entry.media_type, etag, False, entry.headers)
 
     async def coverage(self, request: CoverageRequest) -> Raster:
@@ -220,18 +256,35 @@ class Pipeline:
 
     # The steps
 
-    async def _resolve(self, request: PictureRequest) -> list[_Resolved]:
+    async def _state(self, collection_id: str) -> _State:
+        collection = await self._catalogue.collection(collection_id)
+        return _State(collection, self._catalogue.revision(collection_id, areas.WORLD, ALWAYS))
+
+    async def _prepare(self, request: PictureRequest) -> _Prepared:
+        """Check a request and find its key; kept for as long as its collections do not change."""
+        known = self._prepared.get(request)
+        if known is None:
+            self._check(request)
+        states = [await self._state(layer.collection) for layer in request.layers]
+        if known is not None and all(map(_State.same, known.states, states)):
+            return known
+        layers = tuple(
+            _Resolved(state.collection, self._styles.style(state.collection, layer.style))
+            for layer, state in zip(request.layers, states, strict=True)
+        )
+        area = areas.of_geobox(request.geobox)
+        key = self._key(request, layers, area)
+        prepared = _Prepared(tuple(states), layers, area, key, f'"{key}"')
+        self._prepared.set(request, prepared)
+        return prepared
+
+    def _check(self, request: PictureRequest) -> None:
         if len(request.layers) > self._max_layers:
             raise TooLargeError(f"at most {self._max_layers} layers in one picture")
         if request.media_type not in self._encoders.media_types:
             raise InvalidFormatError("this format is not offered", parameter="format")
         if request.geobox.width * request.geobox.height > self._budget.pixels:
             raise TooLargeError(f"at most {self._budget.pixels} pixels in one picture")
-        return [await self._resolve_layer(layer) for layer in request.layers]
-
-    async def _resolve_layer(self, layer: LayerRequest) -> _Resolved:
-        collection = await self._catalogue.collection(layer.collection)
-        return _Resolved(collection, self._styles.style(collection, layer.style))
 
     def _key(self, request: PictureRequest, layers: Sequence[_Resolved], area: Area) -> str:
         digests = [layer.style.digest for layer in layers]

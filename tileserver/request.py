@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from renderers.geobox import GeoBox
 from tileserver.timeaxis import ALWAYS, TimeSpan
@@ -40,6 +40,15 @@ class PictureRequest:
     media_type: str = "image/png"
     transparent: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        """Return a hash that is computed once: what is known of a kept request is found at once."""
+        known = self._hash
+        if known is None:
+            known = hash((self.layers, self.geobox, self.time, self.media_type, self.transparent))
+            object.__setattr__(self, "_hash", known)
+        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,10 +143,10 @@ class SqliteCatalogue:
 
     def _follow(self, *, force: bool = False) -> None:
         """Take in what was written since the last look; about 5 us when nothing was."""
+        now = clock.monotonic()
+        if not force and now - self._looked < POLL:
+            return
         with self._lock:
-            now = clock.monotonic()
-            if not force and now - self._looked < POLL:
-                return
             self._looked = now
             version = int(self._follower.execute("PRAGMA data_version").fetchone()[0])
             if version == self._seen:

@@ -1,10 +1,10 @@
 """Clients that go away before their answer: what is done for them alone ends too."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Protocol
 
-from fastapi import Request
+from starlette.types import Receive
 
 #: Seconds before the connection is watched: ready tiles are answered long before, for free.
 PATIENCE = 0.05
@@ -14,8 +14,15 @@ class ClientGoneError(Exception):
     """The client has closed the connection; there is nobody to answer."""
 
 
-@asynccontextmanager
-async def while_client_waits(request: Request) -> AsyncIterator[None]:
+class Caller(Protocol):
+    """Whoever sent a request."""
+
+    @property
+    def receive(self) -> Receive:
+        """What the server tells of the connection, when asked."""
+
+
+class while_client_waits:
     """Cancel what runs inside when the client closes the connection.
 
     The server tells an application of it only when asked. A map that is panned gives up most of its
@@ -25,29 +32,40 @@ async def while_client_waits(request: Request) -> AsyncIterator[None]:
     Raises:
         ClientGoneError: It did.
     """
-    task, watcher, gone = asyncio.current_task(), None, False
 
-    async def watch() -> None:
-        nonlocal gone
-        while (await request.receive())["type"] != "http.disconnect":
+    __slots__ = ("_gone", "_receive", "_task", "_timer", "_watcher")
+
+    def __init__(self, caller: Caller) -> None:
+        self._receive = caller.receive
+        self._task: asyncio.Task[object] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._gone = False
+
+    async def __aenter__(self) -> None:
+        """Begin to watch after a while."""
+        self._task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._begin)
+
+    async def __aexit__(
+        self, _: object, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """End the watch; it cannot cancel the task once the work is done."""
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        # Not kept beyond: a task holds its error, and that the frames that hold this.
+        task, self._task = self._task, None
+        if not self._gone or task is None or not isinstance(error, asyncio.CancelledError):
+            return
+        if task.uncancel() == 0:
+            raise ClientGoneError from error
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        gone = True
-        if task is not None:
-            task.cancel()
-
-    def begin() -> None:
-        nonlocal watcher
-        watcher = asyncio.ensure_future(watch())
-
-    timer = asyncio.get_running_loop().call_later(PATIENCE, begin)
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        if not gone or task is None or task.uncancel() > 0:
-            raise
-        raise ClientGoneError from error
-    finally:
-        # Ending the watch here means that it cannot cancel the task once the work is done.
-        timer.cancel()
-        if watcher is not None:
-            watcher.cancel()
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
