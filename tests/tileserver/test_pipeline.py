@@ -184,6 +184,31 @@ async def test_a_new_scene_changes_the_tiles_of_its_area_only(two_dates):
         assert len(np.unique(picture.reshape(-1, 4), axis=0)) == 1
 
 
+async def test_a_new_scene_shows_in_the_next_tile_and_goes_again(two_dates):
+    settings = two_dates.with_settings(tile_cache_bytes=0)
+    async with running(settings) as app:
+
+        async def colours():
+            picture = pixels((await app.get(tile_url())).content)
+            return len(np.unique(picture.reshape(-1, 4), axis=0))
+
+        assert await colours() > 1
+        assert await colours() > 1
+        catalogue = app.services.catalogue.local
+        document = await catalogue.item("heights", "new")
+        flat = two_dates.raster("flat.tif", np.full((256, 256), 20_000, np.uint16))
+        (asset,) = document["assets"].values()
+        asset["href"] = asset["href"].replace("new.tif", flat.name)
+        document["id"] = "flat"
+        document["properties"]["datetime"] = "2024-06-20T10:00:00Z"
+        before = await app.services.pipeline.version("heights")
+        await catalogue.put_item(document, [], lambda have: have)
+        assert await colours() == 1
+        assert await app.services.pipeline.version("heights") != before
+        await catalogue.remove("heights", "flat")
+        assert await colours() > 1
+
+
 async def test_the_version_token_makes_an_address_immutable(two_dates):
     async with running(two_dates.settings) as app:
         document = (await app.get("/tiles/heights/values/tilejson.json")).json()
