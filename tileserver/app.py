@@ -5,16 +5,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tileserver.protocols.routers import routers
+from tileserver.protocols.routers import direct_routes, routers
 from tileserver.services import Services
 from tileserver.settings import Settings, load_settings
 from tileserver.web import health, page
+from tileserver.web.direct import DirectRoutes
 from tileserver.web.middleware import Measured, SecurityHeaders
 
 
@@ -28,7 +31,25 @@ async def _plain_problem(_: Request, error: Exception) -> Response:
     return JSONResponse({"code": code, "detail": phrase.lower()}, status, headers=headers)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI with something in front: its own way in costs 10 us before the first middleware."""
+
+    _front: ASGIApp | None = None
+
+    def put_in_front(self, front: ASGIApp) -> None:
+        """Let every request go through `front`, which passes on to `without_direct_routes`."""
+        self._front = front
+
+    async def without_direct_routes(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as FastAPI alone."""
+        await super().__call__(scope, receive, send)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await (self._front or self.without_direct_routes)(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Application:
     """Return the application.
 
     Args:
@@ -45,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             await services.close()
 
-    app = FastAPI(
+    app = Application(
         title=settings.title,
         description=settings.abstract,
         version=version("tileserver"),
@@ -58,15 +79,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.include_router(health.router())
     app.include_router(page.router(settings))
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["GET", "HEAD", "OPTIONS"],
-        allow_headers=["If-None-Match", "Authorization"],
-        expose_headers=["ETag", "Warning", "X-Tileserver-Incomplete"],
-        max_age=86400,
-    )
+    cors = cors_options(settings)
+    app.add_middleware(CORSMiddleware, **cors)
     app.add_middleware(Measured)
-    # Outermost, so that what `Measured` answers for a fault is guarded as well.
+    # Outside of it, so that what `Measured` answers for a fault is guarded as well.
     app.add_middleware(SecurityHeaders)
+    app.put_in_front(DirectRoutes(app, app.without_direct_routes, direct_routes(), cors))
     return app
+
+
+def cors_options(settings: Settings) -> dict[str, Any]:
+    """Return who may call from other sites' pages, and what these pages may read."""
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "HEAD", "OPTIONS"],
+        "allow_headers": ["If-None-Match", "Authorization"],
+        "expose_headers": ["ETag", "Warning", "X-Tileserver-Incomplete"],
+        "max_age": 86400,
+    }

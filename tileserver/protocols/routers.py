@@ -1,5 +1,7 @@
 """All protocols at once, for the application; the only place that knows them all."""
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from tileserver.protocols.api.router import router as api_router
@@ -8,7 +10,9 @@ from tileserver.protocols.wms.service import WmsService
 from tileserver.protocols.wms.service import router as wms_router
 from tileserver.protocols.wmts.service import WmtsService
 from tileserver.protocols.wmts.service import router as wmts_router
+from tileserver.protocols.xyz.router import direct_route as xyz_direct_route
 from tileserver.protocols.xyz.router import router as xyz_router
+from tileserver.web.direct import DirectRoute
 
 
 def routers() -> list[APIRouter]:
@@ -24,3 +28,8 @@ def routers() -> list[APIRouter]:
         wmts_router(wmts),
         ows_router({"WMS": wms.answer, "WMTS": wmts.answer}),
     ]
+
+
+def direct_routes() -> list[DirectRoute[Any]]:
+    """Return the routes that pass FastAPI by; `routers` has the same ones."""
+    return [xyz_direct_route()]

@@ -3,11 +3,12 @@
 import hashlib
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.types import Receive
 
 from tileserver.errors import (
     DOMAIN_ERRORS,
@@ -20,8 +21,9 @@ from tileserver.etag import etag_matches
 from tileserver.request import PictureRequest
 from tileserver.settings import Settings
 from tileserver.web.address import address_headers
-from tileserver.web.context import services
+from tileserver.web.context import Services, services
 from tileserver.web.gone import ClientGoneError, while_client_waits
+from tileserver.web.reply import RawResponse, Reply, encoded
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +66,39 @@ def document(
     return Response(body, media_type=media_type, headers=told)
 
 
+class Asker(NamedTuple):
+    """Who asks for a picture.
+
+    Attributes:
+        services: What the application keeps for protocols.
+        if_none_match: The request's If-None-Match header.
+        receive: What the server tells of the connection, when asked.
+    """
+
+    services: Services
+    if_none_match: str | None
+    receive: Receive
+
+
+def asker_of(request: Request) -> Asker:
+    """Return who sent a request."""
+    return Asker(services(request), request.headers.get("if-none-match"), request.receive)
+
+
 async def picture_answer(
     request: Request, asked: PictureRequest, token: str = "", headers: dict[str, str] | None = None
 ) -> Response:
+    """Draw and answer a picture, or 304 where the client has it; see `picture_reply`."""
+    return RawResponse(await picture_reply(asker_of(request), asked, token, headers))
+
+
+async def picture_reply(
+    asker: Asker, asked: PictureRequest, token: str = "", headers: dict[str, str] | None = None
+) -> Reply:
     """Draw and answer a picture, or 304 where the client has it.
 
     Args:
-        request: The HTTP request, whose If-None-Match counts.
+        asker: Whose If-None-Match counts, and who may go away.
         asked: What to draw.
         token: The version token of the address; with the current one of the first layer's
             collection the answer never expires.
@@ -81,20 +109,22 @@ async def picture_answer(
         RequestError: See `Pipeline.picture`.
         RenderError: See `Pipeline.picture`.
     """
-    context = services(request)
-    async with while_client_waits(request):
-        picture = await context.pipeline.picture(asked, request.headers.get("if-none-match"))
+    pipeline, settings = asker.services.pipeline, asker.services.settings
+    async with while_client_waits(asker):
+        picture = await pipeline.picture(asked, asker.if_none_match)
     # After the picture: a scene that comes in between makes the token old, never the picture.
-    current = token and token == await context.pipeline.version(asked.layers[0].collection, "")
-    told = {
-        "ETag": picture.etag,
-        "Cache-Control": IMMUTABLE if current else short_lived(context.settings),
-        **dict(picture.headers),
-        **(headers or {}),
-    }
+    current = token and token == await pipeline.version(asked.layers[0].collection, "")
+    told = [
+        (b"etag", picture.etag.encode("ascii")),
+        (b"cache-control", (IMMUTABLE if current else short_lived(settings)).encode("ascii")),
+        *encoded(picture.headers),
+        *encoded(headers.items() if headers else ()),
+    ]
     if picture.not_modified:
-        return Response(status_code=304, headers=told)
-    return Response(picture.body, media_type=picture.media_type, headers=told)
+        return Reply(304, told)
+    told.append((b"content-length", b"%d" % len(picture.body)))
+    told.append((b"content-type", picture.media_type.encode("ascii")))
+    return Reply(200, told, picture.body)
 
 
 def problem_headers(error: Exception, problem: Problem) -> dict[str, str]:
@@ -115,8 +145,6 @@ def guarded(report: Reporter, handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
-        except ClientGoneError:
-            return Response(status_code=CLIENT_GONE)
         except Exception as error:  # the edge: nothing may pass it
             return answer_error(request, error, report)
 
@@ -147,7 +175,9 @@ def add_get(router: APIRouter, path: str, handler: Callable[..., Any], **options
 
 
 def answer_error(request: Request, error: Exception, report: Reporter) -> Response:
-    """Answer one error in a protocol's form; see `reported`."""
+    """Answer one error in a protocol's form; see `guarded`."""
+    if isinstance(error, ClientGoneError):
+        return Response(status_code=CLIENT_GONE)
     if isinstance(error, RequestValidationError):
         error = _first_of(error)
     problem = describe(error)

@@ -2,15 +2,15 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tileserver.errors import describe
 from tileserver.httpserver import HeaderName
 from tileserver.metrics import Metrics
+from tileserver.web.reply import RawHeaders
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +26,30 @@ PROTOCOLS = frozenset({"tiles", "wms", "wmts", "ows", "api", "healthz", "readyz"
 _CASED = {b"warning": HeaderName(b"Warning")}
 
 
+#: Headers of every answer that does not bring its own.
+_GUARDS: RawHeaders = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    # Tiles and documents are made to be embedded elsewhere.
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"content-security-policy", STRICT_POLICY.encode("ascii")),
+]
+
+
+def guarded_headers(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+    """Return the headers of an answer with the strict ones that it lacks, in their right case.
+
+    Args:
+        headers: Names in small letters.
+    """
+    told = [(_CASED.get(name, name), value) for name, value in headers]
+    names = {name for name, _ in told}
+    told.extend(guard for guard in _GUARDS if guard[0] not in names)
+    return told
+
+
 class SecurityHeaders:
     """Sends strict headers with every answer; pages bring their own policy."""
-
-    HEADERS: Mapping[str, str] = {
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        # Tiles and documents are made to be embedded elsewhere.
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Content-Security-Policy": STRICT_POLICY,
-    }
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,12 +62,7 @@ class SecurityHeaders:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.HEADERS.items():
-                    headers.setdefault(name, value)
-                message["headers"] = [
-                    (_CASED.get(name, name), value) for name, value in message["headers"]
-                ]
+                message["headers"] = guarded_headers(message.get("headers", ()))
             await send(message)
 
         await self._app(scope, receive, guarded)

@@ -7,12 +7,23 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from renderers.geobox import GeoBox
+from tileserver.app import Application
+from tileserver.metrics import Metrics
 from tileserver.pipeline import Picture
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.settings import Settings
-from tileserver.web.answers import CLIENT_GONE, add_get, picture_answer, reported
+from tileserver.web.answers import (
+    CLIENT_GONE,
+    Asker,
+    add_get,
+    picture_answer,
+    picture_reply,
+    reported,
+)
+from tileserver.web.direct import DirectRoute, DirectRoutes
 from tileserver.web.gone import ClientGoneError, while_client_waits
 from tileserver.web.jsonform import report
+from tileserver.web.reply import Reply
 
 BOX = GeoBox.from_bounds((0.0, 0.0, 1.0, 1.0), 8, 8, "EPSG:4326")
 ASKED = PictureRequest((LayerRequest("a"),), BOX)
@@ -38,15 +49,23 @@ class Slow:
         return Picture(b"png", "image/png", '"tag"', not_modified=False)
 
 
-def application(pipeline: Slow) -> FastAPI:
+def application(pipeline: Slow, way: str = "fastapi") -> FastAPI:
     async def picture(request: Request) -> Response:
         return await picture_answer(request, ASKED)
 
+    async def answer(asker: Asker, asked: PictureRequest) -> Reply:
+        return await picture_reply(asker, asked)
+
     routes = APIRouter(route_class=reported(report))
     add_get(routes, "/picture", picture)
-    app = FastAPI()
-    app.state.services = SimpleNamespace(pipeline=pipeline, settings=Settings())
+    app = Application()
+    app.state.services = SimpleNamespace(
+        pipeline=pipeline, settings=Settings(), metrics=Metrics(lambda: {})
+    )
     app.include_router(routes)
+    if way == "direct":
+        route = DirectRoute("tiles", "/picture", lambda path, query: ASKED, answer, report)
+        app.put_in_front(DirectRoutes(app, app.without_direct_routes, [route], {}))
     return app
 
 
@@ -67,9 +86,10 @@ class Client:
         self.heard.append(message)
 
 
-async def test_drawing_stops_when_the_client_leaves(caplog):
+@pytest.mark.parametrize("way", ["direct", "fastapi"])
+async def test_drawing_stops_when_the_client_leaves(caplog, way):
     pipeline, client = Slow(), Client()
-    call = asyncio.ensure_future(application(pipeline)(SCOPE, client.receive, client.send))
+    call = asyncio.ensure_future(application(pipeline, way)(SCOPE, client.receive, client.send))
     await pipeline.drawing.wait()
     client.left.set()
     await asyncio.wait_for(call, 10)
@@ -78,9 +98,10 @@ async def test_drawing_stops_when_the_client_leaves(caplog):
     assert caplog.records == []
 
 
-async def test_a_client_that_stays_is_answered_however_long_it_takes():
+@pytest.mark.parametrize("way", ["direct", "fastapi"])
+async def test_a_client_that_stays_is_answered_however_long_it_takes(way):
     pipeline, client = Slow(), Client()
-    call = asyncio.ensure_future(application(pipeline)(SCOPE, client.receive, client.send))
+    call = asyncio.ensure_future(application(pipeline, way)(SCOPE, client.receive, client.send))
     await asyncio.sleep(0.2)
     pipeline.go.set()
     await call
@@ -88,9 +109,10 @@ async def test_a_client_that_stays_is_answered_however_long_it_takes():
     assert client.heard[1]["body"] == b"png"
 
 
-async def test_a_stopping_server_is_no_client_that_left():
+@pytest.mark.parametrize("way", ["direct", "fastapi"])
+async def test_a_stopping_server_is_no_client_that_left(way):
     pipeline, client = Slow(), Client()
-    call = asyncio.ensure_future(application(pipeline)(SCOPE, client.receive, client.send))
+    call = asyncio.ensure_future(application(pipeline, way)(SCOPE, client.receive, client.send))
     await asyncio.sleep(0.1)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):

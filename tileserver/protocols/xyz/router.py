@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from tileserver.protocols.xyz import tilejson, tiles
 from tileserver.web.answers import add_get, reported
+from tileserver.web.direct import DirectRoute
 from tileserver.web.jsonform import RESPONSES, report
 
 
@@ -26,3 +27,8 @@ def router() -> APIRouter:
         openapi_extra=tiles.OPENAPI,
     )
     return routes
+
+
+def direct_route() -> DirectRoute[tiles.Tile]:
+    """Return the tiles' route past FastAPI."""
+    return DirectRoute("tiles", tiles.PATH, tiles.decode_address, tiles.answer, report)

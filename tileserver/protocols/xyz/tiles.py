@@ -1,15 +1,18 @@
 """One tile: decode its address, ask the pipeline, say how long it may be kept."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
+from starlette.datastructures import QueryParams
 
 from tileserver.errors import InvalidFormatError, InvalidParameterError
 from tileserver.grids import grid
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.timeaxis import parse_time
-from tileserver.web.answers import picture_answer
+from tileserver.web.answers import Asker, asker_of, picture_reply
+from tileserver.web.reply import RawResponse, Reply
 
 PATH = "/tiles/{collection}/{style}/{tms}/{z}/{x}/{y}"
 
@@ -45,7 +48,7 @@ def picture_format(extension: str, parameter: str = "format") -> Format:
     return FORMATS[extension]
 
 
-def decode(path: dict[str, Any], time: str) -> PictureRequest:
+def decode(path: Mapping[str, Any], time: str) -> PictureRequest:
     """Decode the address of a tile.
 
     Args:
@@ -78,10 +81,32 @@ def decode(path: dict[str, Any], time: str) -> PictureRequest:
     )
 
 
+class Tile(NamedTuple):
+    """What the address of a tile means.
+
+    Attributes:
+        picture: What to draw.
+        token: The version token in the query, "" without.
+    """
+
+    picture: PictureRequest
+    token: str
+
+
+def decode_address(path: Mapping[str, Any], query: QueryParams) -> Tile:
+    """Decode the address of a tile with its query; see `decode`."""
+    return Tile(decode(path, query.get("time", "")), query.get("v", ""))
+
+
+async def answer(asker: Asker, tile: Tile) -> Reply:
+    """Answer one tile. Outside the data it is transparent (white as JPEG)."""
+    return await picture_reply(asker, tile.picture, tile.token)
+
+
 async def get_tile(request: Request) -> Response:
     """Answer one tile. Outside the data it is transparent (white as JPEG)."""
-    asked = decode(request.path_params, request.query_params.get("time", ""))
-    return await picture_answer(request, asked, request.query_params.get("v", ""))
+    tile = decode_address(request.path_params, request.query_params)
+    return RawResponse(await answer(asker_of(request), tile))
 
 
 def _parameter(name: str, where: str, text: str, **schema: Any) -> dict[str, Any]:
