@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from renderers.kernels.resample import LEAST_COVER
+from renderers.kernels.resample import LEAST_COVER, LEAST_WEIGHT
 from styles.model import Resampling
 
 Float = NDArray[np.float64]
@@ -234,9 +234,9 @@ def _filtered(
             x, y = first_x + n, first_y + k
             dx, dy = x + 0.5 - where.column, y + 0.5 - where.row
             value, good = source.at(x, y)
-            counts = (np.abs(dx) <= radius * wide - 1e-6) & (np.abs(dy) <= radius * high - 1e-6)
-            part = _kernel(dx / wide, radius) * _kernel(dy / high, radius)
-            part = np.where(good, part, 0.0)
+            parts = _kernel(dx / wide, radius), _kernel(dy / high, radius)
+            counts = np.minimum(np.abs(parts[0]), np.abs(parts[1])) >= LEAST_WEIGHT
+            part = np.where(good, parts[0] * parts[1], 0.0)
             total += part * value
             weight += part
             whole &= good | ~counts
