@@ -245,6 +245,9 @@ def read_layout(directory: Directory, size: int) -> Layout:
         raise SourceUnsupportedError("volumes")
     if directory.integer(Tag.FILL_ORDER, 1) != 1:
         raise SourceUnsupportedError("reversed bit order")
+    planes = directory.integer(Tag.PLANAR_CONFIGURATION, 1)
+    if planes not in (1, 2):
+        raise SourceCorruptError("an unknown arrangement of samples")
     sample_format = _same(directory, Tag.SAMPLE_FORMAT, 1, samples)
     if sample_format not in _KINDS:
         raise SourceUnsupportedError(_FORMAT_NAMES.get(sample_format, "unknown sample format"))
@@ -262,7 +265,7 @@ def read_layout(directory: Directory, size: int) -> Layout:
         block_height=block_height,
         tiled=tiled,
         samples=samples,
-        separate=directory.integer(Tag.PLANAR_CONFIGURATION, 1) == 2 and samples > 1,
+        separate=planes == 2 and samples > 1,
         kind=_KINDS[sample_format],
         bits=_same(directory, Tag.BITS_PER_SAMPLE, 1, samples),
         compression=compression,
