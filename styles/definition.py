@@ -14,19 +14,28 @@ A definition has `id`, `title`, the bands or the formula it shows, and exactly o
 
 `rgb` has `stretch` (one pair, or three) and `gamma`; `classes` is a list of `value`, `name`,
 `colour`. Colours are `#rrggbb` or `#rrggbbaa`. Bands in a formula are names of letters, digits and
-`_`; `bands` takes any name.
+`_`; `bands` takes any name. `resampling` is nearest, bilinear, cubic, average or mode; without it
+classes of a band as it is take mode, classes of a formula nearest, and all else bilinear.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from styles.colormaps import Colour, Palette, from_stops, named
 from styles.errors import DefinitionError, StyleError
 from styles.expression import compile_formula
-from styles.model import ClassColour, ClassEntry, ColourRule, RampColour, RgbColour, Style
+from styles.model import (
+    ClassColour,
+    ClassEntry,
+    ColourRule,
+    RampColour,
+    Resampling,
+    RgbColour,
+    Style,
+)
 from styles.program import Program, select
 
 Path = tuple[str | int, ...]
@@ -54,9 +63,6 @@ def parse_definition(definition: Any) -> Style:
     if not _ID.fullmatch(style_id):
         raise DefinitionError("letters, digits, _, - and . only, at most 64", ("id",))
     program = _program(top)
-    resampling = top.get("resampling", "nearest" if "classes" in top else "bilinear")
-    if resampling not in ("nearest", "bilinear"):
-        raise DefinitionError("must be nearest or bilinear", ("resampling",))
     try:
         return Style(
             id=style_id,
@@ -65,7 +71,7 @@ def parse_definition(definition: Any) -> Style:
             colour=_colour(top),
             description=_text(top.get("description", ""), ("description",)),
             unit=_text(top.get("unit", ""), ("unit",)),
-            resampling=resampling,
+            resampling=_resampling(top),
         )
     except DefinitionError:
         raise
@@ -85,6 +91,19 @@ def _program(top: Mapping[str, Any]) -> Program:
         raise
     except StyleError as error:
         raise DefinitionError(str(error), (key,)) from error
+
+
+def _resampling(top: Mapping[str, Any]) -> Resampling:
+    known: tuple[Resampling, ...] = get_args(Resampling)
+    if "resampling" in top:
+        given = top["resampling"]
+        if given not in known:
+            raise DefinitionError(f"must be one of {', '.join(known)}", ("resampling",))
+        return known[known.index(given)]
+    if "classes" not in top:
+        return "bilinear"
+    # Classes of a formula may come from bands that are no classes, of which no value is frequent.
+    return "mode" if "bands" in top else "nearest"
 
 
 def _colour(top: Mapping[str, Any]) -> ColourRule:

@@ -187,7 +187,10 @@ class Style:
         colour: How outputs become colours.
         description: For people.
         unit: Of the output, "" for none.
-        resampling: How source pixels are interpolated: `nearest` for classes.
+        resampling: How source pixels become target pixels: `nearest` takes the one under the
+            middle; `bilinear` and `cubic` interpolate, and average where the picture shrinks beyond
+            what they look at; `average` weighs by area; `mode` takes the value of the greatest
+            area, for classes.
         digest: Of all that changes pixels, 32 hexadecimal digits; part of cache keys.
 
     Raises:

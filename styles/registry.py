@@ -117,4 +117,4 @@ def class_style(
         StyleError: No class, too many, or a value twice.
     """
     colour = ClassColour(tuple(ClassEntry(*entry) for entry in classes))
-    return Style(style_id, title or band, select([band]), colour, resampling="nearest")
+    return Style(style_id, title or band, select([band]), colour, resampling="mode")

@@ -78,8 +78,23 @@ def test_rgb():
 def test_classes():
     style = parse_definition(CLASSES)
     assert isinstance(style.colour, ClassColour)
-    assert style.resampling == "nearest"
+    assert style.resampling == "mode"
     assert style.colour.classes[1] == (9, "Nine", (4, 5, 6, 0))
+
+
+def test_classes_of_a_formula_may_come_from_bands_that_are_no_classes():
+    formula = changed(changed(CLASSES, ["bands"], None), ["expression"], "where(nir > 0.3, 3, 9)")
+    assert parse_definition(formula).resampling == "nearest"
+
+
+@pytest.mark.parametrize("how", ["nearest", "bilinear", "cubic", "average", "mode"])
+@pytest.mark.parametrize("base", [NDVI, COLOUR, CLASSES])
+def test_resampling_may_be_said(base, how):
+    style = parse_definition(changed(base, ["resampling"], how))
+    assert style.resampling == how
+    assert (style.digest == parse_definition(base).digest) == (
+        how == parse_definition(base).resampling
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +112,8 @@ def test_classes():
         (NDVI, ["expression"], "nir -", ("expression",)),
         (NDVI, ["expression"], "nir, red", ()),
         (NDVI, ["expression"], 7, ("expression",)),
-        (NDVI, ["resampling"], "cubic", ("resampling",)),
+        (NDVI, ["resampling"], "lanczos", ("resampling",)),
+        (NDVI, ["resampling"], 1, ("resampling",)),
         (NDVI, ["resampling"], ["nearest"], ("resampling",)),
         (NDVI, ["unit"], 1, ("unit",)),
         (NDVI, ["ramp"], None, ()),

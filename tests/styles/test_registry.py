@@ -49,7 +49,7 @@ def test_scene_classes_have_the_colours_of_esa(library):
     colour = library.get("scl").colour
     assert {e.value: e.colour[:3] for e in colour.classes if e.value} == SCL
     assert colour.classes[0].colour[3] == 0
-    assert library.get("scl").resampling == "nearest"
+    assert library.get("scl").resampling == "mode"
 
 
 def test_adding_gives_a_new_registry(library):
@@ -87,7 +87,7 @@ def test_stretch_styles():
 def test_class_style():
     style = class_style("cover", "data", [(10, "Trees", (0, 100, 0, 255))])
     assert isinstance(style.colour, ClassColour)
-    assert style.resampling == "nearest"
+    assert style.resampling == "mode"
 
 
 def test_from_definition():
