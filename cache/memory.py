@@ -49,6 +49,12 @@ class SizedLru(Generic[K, V]):
         with self._lock:
             self._lru.pop(key, None)
 
+    def delete_where(self, goes: Callable[[K], bool]) -> None:
+        """Forget all values whose keys fit."""
+        with self._lock:
+            for key in [key for key in self._lru if goes(key)]:
+                del self._lru[key]
+
     def clear(self) -> int:
         """Forget all; return how many there were."""
         with self._lock:

@@ -39,7 +39,8 @@ class _Piece(Generic[V]):
     size: int
 
 
-def _yield_to_others() -> None:
+def yield_to_others() -> None:
+    """Give the calling thread the priority of work that nobody waits for."""
     if sys.platform == "linux":  # elsewhere this would slow down the whole process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
@@ -99,7 +100,7 @@ class Background(Generic[K, V]):
         if self._running is not None or not self._waiting or not self._idle():
             return
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "background", _yield_to_others)
+            self._thread = ThreadPoolExecutor(1, "background", yield_to_others)
         loop = asyncio.get_running_loop()
         key, piece = self._waiting.popitem()
         future: asyncio.Future[V] = loop.create_future()

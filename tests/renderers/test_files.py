@@ -57,7 +57,8 @@ def cache(pool):
 
 def opened(reader: Reader) -> OpenFile:
     source = SimpleNamespace(ref=ObjectRef("file", "a.tif", "etag", 1))
-    return OpenFile(source, reader, SimpleNamespace(), fresh=False, cost=1)
+    index = SimpleNamespace(identity=lambda block: block, complete=True)
+    return OpenFile(source, reader, index, fresh=False, cost=1)
 
 
 async def gone(task: "asyncio.Task[object]") -> None:

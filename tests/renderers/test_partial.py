@@ -89,7 +89,8 @@ async def cache(pool):
 @pytest.fixture
 def file():
     info = SimpleNamespace(levels=(Level(2 * SIDE, SIDE, SIDE, SIDE, 1.0, 1.0),))
-    return OpenFile(Source(), Reader(), SimpleNamespace(info=info), fresh=False, cost=1)
+    index = SimpleNamespace(info=info, identity=lambda block: block, complete=True)
+    return OpenFile(Source(), Reader(), index, fresh=False, cost=1)
 
 
 async def settled(cache, finished: int = 1) -> None:
