@@ -39,7 +39,7 @@ from renderers.scene import ObjectRef
 from renderers.together import together
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, GetResult
     from obstore.store import ClientConfig, S3Config
 
 T = TypeVar("T")
@@ -224,6 +224,32 @@ class ByteSource:
         ref = ObjectRef(self.ref.store, self.ref.path, meta.etag, meta.size)
         return ByteSource(self._registry, self._store, ref)
 
+    async def first(self, length: int) -> tuple["ByteSource", bytes]:
+        """Read the first bytes and pin size and ETag by the same answer, in one round.
+
+        Args:
+            length: Bytes wanted, at least 1; fewer come of a shorter object.
+
+        Returns:
+            The pinned source, and the bytes.
+
+        Raises:
+            SourceError: One of its kinds, by what the store answered.
+        """
+        if self.ref.size == 0:
+            return self, b""
+        try:
+            result, head = await self._answer(ByteRange(0, length))
+        except SourceUnavailableError:
+            # Stores answer 416 for a range of an object of no bytes, whichever range it is.
+            source = await self.pinned()
+            if source.ref.size == 0:
+                return source, b""
+            raise
+        meta = result.meta
+        ref = ObjectRef(self.ref.store, self.ref.path, meta["e_tag"], int(meta["size"]))
+        return ByteSource(self._registry, self._store, ref), head
+
     async def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
         """Read several ranges in one round: near ones merged, all requests sent at once.
 
@@ -263,13 +289,16 @@ class ByteSource:
         return (await source.read([ByteRange(0, size)]))[0] if size else b""
 
     async def _get(self, wanted: ByteRange) -> bytes:
+        return (await self._answer(wanted))[1]
+
+    async def _answer(self, wanted: ByteRange) -> tuple["GetResult", bytes]:
         options: GetOptions = {"range": (wanted.start, wanted.stop)}
         if self.ref.etag is not None:
             options["if_match"] = self.ref.etag
         result = await self._ask(obstore.get_async(self._store, self.ref.path, options=options))
         buffer = bytes(memoryview(await self._ask(result.bytes_async())))
         self._registry.count(len(buffer))
-        return buffer
+        return result, buffer
 
     async def _ask(self, answer: Awaitable[T]) -> T:
         detail = f"{self.ref.store}:{self.ref.path}"

@@ -146,6 +146,11 @@ class RasterIndex(ABC):
     def info(self) -> RasterInfo:
         """What the file says of itself."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether every block's place is known; else see `Reader.open`."""
+        return True
+
     @abstractmethod
     def to_bytes(self) -> bytes:
         """Serialise; `Reader.load_index` reads it back. Only offsets, lengths and header facts."""
@@ -170,6 +175,37 @@ class Reader(ABC):
             SourceUnsupportedError: This reader cannot decode the file exactly (a capability check
                 on the header decides, never a failed decode).
         """
+
+    async def open(self, source: ByteSource) -> RasterIndex:
+        """Return an index soon: one that may not be `complete`, where that saves rounds.
+
+        Of such an index only `info` can be used until `locate` has found the blocks in question.
+
+        Raises:
+            SourceError: As `build_index` does.
+        """
+        return await self.build_index(source)
+
+    async def locate(
+        self, source: ByteSource, index: RasterIndex, blocks: Sequence[BlockId]
+    ) -> None:
+        """Find some blocks in a file whose index is not complete.
+
+        Raises:
+            SourceCorruptError: The file is damaged.
+            SourceUnsupportedError: The file turns out to be of a kind this reader does not read.
+            SourceError: Other kinds, by what the store answered.
+        """
+        del source, index, blocks
+
+    async def complete(self, source: ByteSource, index: RasterIndex) -> RasterIndex:
+        """Return the complete index in place of one that is not.
+
+        Raises:
+            SourceError: As `locate` does; `SourceChangedError` where blocks were located wrongly.
+        """
+        del source
+        return index
 
     @abstractmethod
     def load_index(self, data: bytes) -> RasterIndex:

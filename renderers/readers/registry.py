@@ -47,10 +47,16 @@ class ReaderRegistry:
         except KeyError:
             raise SourceUnsupportedError("no reader of this name", detail=name) from None
 
-    async def identify(self, source: ByteSource) -> tuple[Reader, RasterIndex]:
+    async def identify(
+        self, source: ByteSource, *, soon: bool = False
+    ) -> tuple[Reader, RasterIndex]:
         """Find the reader of a file by its first bytes and build its index.
 
         Our own reader is asked first; GDAL takes what that one refuses by its capability check.
+
+        Args:
+            source: The file.
+            soon: Whether an index that is not complete will do, see `Reader.open`.
 
         Raises:
             SourceUnsupportedError: No reader knows the content, or each refused it.
@@ -65,7 +71,7 @@ class ReaderRegistry:
                 continue
             reader = self._readers[name]
             try:
-                return reader, await reader.build_index(source)
+                return reader, await (reader.open(source) if soon else reader.build_index(source))
             except SourceUnsupportedError as error:
                 refusal = error
         raise refusal

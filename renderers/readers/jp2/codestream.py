@@ -314,6 +314,7 @@ class PartHead(NamedTuple):
         header: Bytes from SOT to after SOD.
         packets: Lengths of its packets from PLT, None where there is no PLT.
         markers: Other marker segments it holds.
+        parts: TNsot, how many tile-parts the tile has, 0 where this one does not tell.
     """
 
     tile: int
@@ -322,6 +323,7 @@ class PartHead(NamedTuple):
     header: int
     packets: tuple[int, ...] | None
     markers: frozenset[int]
+    parts: int = 0
 
 
 def part_header_length(data: bytes) -> int | None:
@@ -352,14 +354,14 @@ def parse_part_head(data: bytes) -> PartHead:
     Raises:
         SourceCorruptError: It does not follow the standard.
     """
-    _, _, tile, length, number, _ = struct.unpack_from(SOT_FORMAT, data)
+    _, _, tile, length, number, count = struct.unpack_from(SOT_FORMAT, data)
     if length and length < len(data):
         raise corrupt("tile-part length")
     found = list(segments(data[:-2], SOT_LENGTH))
     lists = sorted((s.data for s in found if s.marker == PLT), key=lambda d: d[:1])
     packets = _packet_lengths(b"".join(d[1:] for d in lists)) if lists else None
     markers = frozenset(s.marker for s in found)
-    return PartHead(tile, length, number, len(data), packets, markers)
+    return PartHead(tile, length, number, len(data), packets, markers, count)
 
 
 def _packet_lengths(data: bytes) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
@@ -42,6 +42,19 @@ _UNREADABLE = (
 MAX_HEADER = 64 * 1024
 
 
+class PartRow(NamedTuple):
+    """Where the packets of one tile-part lie.
+
+    Attributes:
+        start: Offset of the first packet byte in the file.
+        prefixes: Bytes from there to the end of the packets of each resolution, coarsest first.
+            All equal where the file has no PLT.
+    """
+
+    start: int
+    prefixes: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class PacketTable:
     """Where packets lie, one row per tile-part, sorted by tile and tile-part number.
@@ -62,6 +75,10 @@ class PacketTable:
         """int64 (tiles + 1,), the first row of each tile and the end."""
         count = int(self.tiles[-1]) + 1
         return np.searchsorted(self.tiles, np.arange(count + 1))
+
+
+#: The table of a file of which nothing is known yet.
+EMPTY = PacketTable(np.zeros(0, np.uint32), np.zeros(0, np.uint64), np.zeros((0, 1), np.uint32))
 
 
 class Jp2Index(RasterIndex):
@@ -111,14 +128,21 @@ class Jp2Index(RasterIndex):
 
     def ranges(self, block: BlockId) -> tuple[ByteRange, ...]:
         """Return the packet bytes of a tile up to its resolution, one range per tile-part."""
-        tile = self.tile_number(block)
-        table, resolution = self.table, self.header.coding[0].levels - block.level
-        found = []
-        for row in range(int(table.rows[tile]), int(table.rows[tile + 1])):
-            start, length = int(table.starts[row]), int(table.prefixes[row, resolution])
-            if length:
-                found.append(ByteRange(start, start + length))
-        return tuple(found)
+        resolution = self.header.coding[0].levels - block.level
+        return tuple(
+            ByteRange(row.start, row.start + row.prefixes[resolution])
+            for row in self.rows(self.tile_number(block))
+            if row.prefixes[resolution]
+        )
+
+    def rows(self, tile: int) -> tuple[PartRow, ...]:
+        """Return where the packets of a tile lie, by tile-part."""
+        table = self.table
+        first, stop = int(table.rows[tile]), int(table.rows[tile + 1])
+        return tuple(
+            PartRow(int(table.starts[row]), tuple(table.prefixes[row].tolist()))
+            for row in range(first, stop)
+        )
 
     def to_bytes(self) -> bytes:
         """Serialise: the kept header segments, the table as little-endian arrays, facts."""
@@ -266,22 +290,41 @@ def make_index(
     for offset, head in parts:
         if head.tile >= len(tiles):
             raise corrupt("tile number")
-        if head.number != len(tiles[head.tile]):
-            raise SourceUnsupportedError("JPEG 2000 with tile-parts out of order")
-        if head.markers & OVERRIDES:
-            raise SourceUnsupportedError("JPEG 2000 with coding that differs between tiles")
         tiles[head.tile].append((offset, head))
     if not all(tiles):
         raise corrupt("tiles are missing")
-    prefixes = [row for n, rows in enumerate(tiles) for row in _prefixes(header, n, rows)]
-    flat = [part for rows in tiles for part in rows]
+    rows = [tile_rows(header, found) for found in tiles]
+    flat = [row for found in rows for row in found]
     table = PacketTable(
-        np.array([head.tile for _, head in flat], np.uint32),
-        np.array([offset + head.header for offset, head in flat], np.uint64),
-        np.array(prefixes, np.uint32).reshape(len(flat), header.coding[0].levels + 1),
+        np.array([n for n, found in enumerate(rows) for _ in found], np.uint32),
+        np.array([row.start for row in flat], np.uint64),
+        np.array([row.prefixes for row in flat], np.uint32),
     )
     kept = parse_main_header(_header_bytes(header))
     return Jp2Index(kept, table, place, boxes.palette, boxes.alpha is not None)
+
+
+def tile_rows(header: MainHeader, parts: Sequence[tuple[int, PartHead]]) -> tuple[PartRow, ...]:
+    """Return where the packets of one tile lie.
+
+    Args:
+        header: Main header, already checked by `unsupported`.
+        parts: Offset of the SOT and header of all tile-parts of the tile, lengths filled in, in
+            the order of the codestream.
+
+    Raises:
+        SourceUnsupportedError: Tile-parts that a cut-out cannot reproduce.
+    """
+    for number, (_, head) in enumerate(parts):
+        if head.number != number:
+            raise SourceUnsupportedError("JPEG 2000 with tile-parts out of order")
+        if head.markers & OVERRIDES:
+            raise SourceUnsupportedError("JPEG 2000 with coding that differs between tiles")
+    prefixes = _prefixes(header, parts[0][1].tile, parts)
+    return tuple(
+        PartRow(offset + head.header, tuple(row))
+        for (offset, head), row in zip(parts, prefixes, strict=True)
+    )
 
 
 def _prefixes(

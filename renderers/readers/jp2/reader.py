@@ -9,42 +9,32 @@ OpenJPEG is strict here as it is in GDAL: a tile-part shorter than its length is
 inside a packet can still decode to wrong pixels, in GDAL as here, as code-blocks have no checksum.
 """
 
-import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
+from renderers.held import held
 from renderers.readers.base import Block, BlockId, PixelWindow, RasterIndex, Reader
 from renderers.readers.jp2 import partial
 from renderers.readers.jp2.boxes import Jp2Boxes, read_boxes
 from renderers.readers.jp2.capability import unsupported
-from renderers.readers.jp2.codestream import (
-    EOC,
-    MainHeader,
-    PartHead,
-    header_length,
-    parse_main_header,
-    parse_part_head,
-    part_header_length,
-)
+from renderers.readers.jp2.codestream import MainHeader
 from renderers.readers.jp2.cutout import cut_out, tile_area
-from renderers.readers.jp2.errors import corrupt, truncated
+from renderers.readers.jp2.errors import truncated
 from renderers.readers.jp2.georef import georeference
+from renderers.readers.jp2.growing import GrowingIndex, can_grow
 from renderers.readers.jp2.index import Jp2Index, make_index
+from renderers.readers.jp2.parts import (
+    PART_READ,
+    listed_parts,
+    read_main_header,
+    walk_between,
+)
 from renderers.readers.jp2.window import Window
 from renderers.stores import ByteRange, ByteSource
-
-#: Bytes read at a SOT: with PLT, the header of a 1024 px tile has about 60, of 8 bands 200.
-PART_READ = 512
-#: Tile-parts shorter than this are walked in windows of `WALK_READ` bytes.
-SHORT_PART = 32 * 1024
-WALK_READ = 128 * 1024
-#: No header is longer than this (TLM of 65535 tile-parts has 400 kB).
-MAX_HEADER_READ = 1024 * 1024
-#: Tile-parts of one file.
-MAX_PARTS = 100_000
 
 
 class Jp2Reader(Reader):
@@ -55,18 +45,28 @@ class Jp2Reader(Reader):
     async def build_index(self, source: ByteSource) -> Jp2Index:
         """Read boxes, main header and the header of every tile-part."""
         source = await source.pinned()
-        window = Window(source, source.ref.size or 0)
-        boxes = await read_boxes(window)
-        header, first = await _read_main_header(window, boxes)
-        reason = unsupported(header, boxes)
-        if reason is not None:
-            raise SourceUnsupportedError(f"JPEG 2000 with {reason}")
-        place = georeference(boxes)
-        if header.tile_lengths is not None:
-            parts = await _listed_parts(window, header, first, boxes.stop)
-        else:
-            parts = await _walked_parts(window, first, boxes.stop)
-        return make_index(header, parts, boxes, place)
+        return await _whole_index(await _begin(source))
+
+    async def open(self, source: ByteSource) -> Jp2Index:
+        """Read boxes and main header, and the tile-parts of files that are not searched."""
+        begun = await _begin(await source.pinned())
+        first, stop = begun.first, begun.boxes.stop
+        data = await begun.window.read(first, min(PART_READ, stop - first))
+        if not can_grow(begun.header, begun.boxes, first, data):
+            return await _whole_index(begun)
+        place = georeference(begun.boxes)
+        return GrowingIndex(begun.header, begun.boxes, place, first)
+
+    async def locate(
+        self, source: ByteSource, index: RasterIndex, blocks: Sequence[BlockId]
+    ) -> None:
+        """Find the tiles of some blocks, see `search`."""
+        if isinstance(index, GrowingIndex):
+            await index.locate(held(source), blocks)
+
+    async def complete(self, source: ByteSource, index: RasterIndex) -> RasterIndex:
+        """Read the headers of all tile-parts."""
+        return await index.finish(held(source)) if isinstance(index, GrowingIndex) else index
 
     def load_index(self, data: bytes) -> Jp2Index:
         """Read back a stored index."""
@@ -110,6 +110,41 @@ class Jp2Reader(Reader):
         return partial.cropped(_decoded(own, block, stream), window)
 
 
+class _Begun(NamedTuple):
+    """What the beginning of a file says.
+
+    Attributes:
+        window: The file.
+        boxes: Its boxes.
+        header: The main header, which our reader can decode.
+        first: Offset of the first SOT.
+    """
+
+    window: Window
+    boxes: Jp2Boxes
+    header: MainHeader
+    first: int
+
+
+async def _begin(source: ByteSource) -> _Begun:
+    window = Window(source, source.ref.size or 0)
+    boxes = await read_boxes(window)
+    header, first = await read_main_header(window, boxes)
+    reason = unsupported(header, boxes)
+    if reason is not None:
+        raise SourceUnsupportedError(f"JPEG 2000 with {reason}")
+    return _Begun(window, boxes, header, first)
+
+
+async def _whole_index(begun: _Begun) -> Jp2Index:
+    window, boxes, header, first = begun
+    if header.tile_lengths is not None:
+        parts = await listed_parts(window, header, first, boxes.stop)
+    else:
+        parts = await walk_between(window, first, boxes.stop, boxes.stop)
+    return make_index(header, parts, boxes, georeference(boxes))
+
+
 def _ours(index: RasterIndex) -> Jp2Index:
     if not isinstance(index, Jp2Index):
         raise TypeError("this index was made by another reader")
@@ -130,91 +165,3 @@ def _decoded(index: Jp2Index, block: BlockId, stream: bytes) -> Block:
         return Block(pixels)
     mask = np.where(pixels[-1] != 0, np.uint8(255), np.uint8(0))
     return Block(np.ascontiguousarray(pixels[:-1]), mask)
-
-
-async def _read_main_header(window: Window, boxes: Jp2Boxes) -> tuple[MainHeader, int]:
-    """Return the main header and the position of the first SOT."""
-    length = 16 * 1024
-    while True:
-        data = await window.read(boxes.start, min(length, boxes.stop - boxes.start))
-        end = header_length(data)
-        if end is not None:
-            return parse_main_header(data[:end]), boxes.start + end
-        if len(data) < length:
-            raise truncated()
-        if length >= MAX_HEADER_READ:
-            raise SourceUnsupportedError("JPEG 2000 with a very large main header")
-        length *= 8
-
-
-async def _part_head(window: Window, start: int, stop: int, data: bytes) -> PartHead:
-    """Parse the tile-part header that begins with `data`, reading on where it is longer."""
-    while True:
-        end = part_header_length(data)
-        if end is not None:
-            return parse_part_head(data[:end])
-        if start + len(data) >= stop:
-            raise truncated()
-        if len(data) >= MAX_HEADER_READ:
-            raise SourceUnsupportedError("JPEG 2000 with a very large tile-part header")
-        data = await window.read(start, min(4 * max(len(data), PART_READ), stop - start))
-
-
-async def _with_length(window: Window, start: int, stop: int, head: PartHead) -> PartHead:
-    """Return the head with its length filled in: 0 means "up to EOC" (A.4.2)."""
-    if head.length:
-        if start + head.length > stop:
-            raise truncated()
-        return head
-    tail = await window.read_exactly(stop - 2, 2)
-    closed = tail == struct.pack(">H", EOC)
-    length = stop - start - (2 if closed else 0)
-    if length < head.header:
-        raise truncated()
-    if length >> 32:
-        raise SourceUnsupportedError("JPEG 2000 with very large tiles")
-    return head._replace(length=length)
-
-
-async def _walked_parts(window: Window, first: int, stop: int) -> list[tuple[int, PartHead]]:
-    """Follow the chain of tile-parts to the end of the codestream."""
-    parts: list[tuple[int, PartHead]] = []
-    position, ahead = first, 0
-    end = struct.pack(">H", EOC)
-    while position < stop:
-        data = await window.read(position, min(PART_READ, stop - position), ahead)
-        if data[:2] == end:
-            break
-        if len(parts) == MAX_PARTS:
-            raise SourceUnsupportedError("JPEG 2000 with very many tile-parts")
-        head = await _part_head(window, position, stop, data)
-        head = await _with_length(window, position, stop, head)
-        parts.append((position, head))
-        position += head.length
-        ahead = WALK_READ if head.length < SHORT_PART else 0
-    return parts
-
-
-async def _listed_parts(
-    window: Window, header: MainHeader, first: int, stop: int
-) -> list[tuple[int, PartHead]]:
-    """Read all tile-part headers that TLM lists in one round, and check them against it."""
-    entries = header.tile_lengths or ()
-    if len(entries) > MAX_PARTS:
-        raise SourceUnsupportedError("JPEG 2000 with very many tile-parts")
-    starts = [first]
-    for entry in entries:
-        starts.append(starts[-1] + entry.length)
-    if starts[-1] > stop:
-        raise truncated()
-    wanted = [
-        ByteRange(start, start + min(PART_READ, entry.length))
-        for start, entry in zip(starts, entries, strict=False)
-    ]
-    parts = []
-    for entry, wish, data in zip(entries, wanted, await window.source.read(wanted), strict=True):
-        head = await _part_head(window, wish.start, wish.start + entry.length, data)
-        if head.tile != entry.tile or head.length not in (0, entry.length):
-            raise corrupt("TLM does not match the tile-parts")
-        parts.append((wish.start, head._replace(length=entry.length)))
-    return parts

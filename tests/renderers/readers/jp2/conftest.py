@@ -25,8 +25,14 @@ class MemorySource:
         self.ref = ObjectRef("memory", "object", "etag", len(data))
         self.rounds: list[list[ByteRange]] = []
 
+    _registry = _store = None
+
     async def pinned(self) -> "MemorySource":
         return self
+
+    async def first(self, length: int) -> tuple["MemorySource", bytes]:
+        stop = min(length, len(self.data))
+        return self, (await self.read([ByteRange(0, stop)]))[0]
 
     async def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
         self.rounds.append(list(ranges))
