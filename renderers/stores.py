@@ -207,6 +207,21 @@ class ByteSource:
         self._store = store
         self.ref = ref
 
+    def beside(self, suffix: str, etag: str | None = None, size: int | None = None) -> "ByteSource":
+        """Return the object whose name is this one's with a suffix, in the same store.
+
+        Args:
+            suffix: For example `.msk`.
+            etag: Its ETag, where known.
+            size: Its bytes, where known.
+
+        Raises:
+            SourceForbiddenError: A link that leads out of the allowed folders.
+        """
+        ref = self._registry.beside(self.ref, suffix)
+        pinned = ObjectRef(ref.store, ref.path, etag, size)
+        return ByteSource(self._registry, self._store, pinned)
+
     async def head(self) -> ObjectMeta:
         """Return size and ETag.
 
@@ -365,6 +380,18 @@ class StoreRegistry:
         if parts.scheme in ("http", "https"):
             return self._resolve_http(parts.scheme, parts.netloc, parts.path, href)
         raise SourceUnsupportedError("addresses of this scheme are not read", detail=href)
+
+    def beside(self, ref: ObjectRef, suffix: str) -> ObjectRef:
+        """Return the object whose name is another's with a suffix.
+
+        Raises:
+            SourceForbiddenError: A link that leads out of the allowed folders.
+        """
+        if "/" in suffix:
+            raise ValueError("a suffix names no folder")
+        if ref.store == "file":
+            return self._resolve_file(Path(f"/{ref.path}{suffix}"), ref.path)
+        return ObjectRef(ref.store, ref.path + suffix)
 
     def open(self, ref: ObjectRef) -> ByteSource:
         """Return the byte source of a resolved object.

@@ -1,9 +1,10 @@
 """Everything our own readers do not decode, through GDAL, in a small pool of its own.
 
 GDAL sees local files only: an object of another store is copied whole first, as GDAL's own
-network cache answers by URL whoever asks. Nothing beside the file is looked at (`.aux.xml`,
-`.ovr`, `.msk`, world files): a copied object has no neighbours, and a local file shall mean the
-same as its copy. Where a product keeps its georeference or nodata there, the catalogue tells.
+network cache answers by URL whoever asks. Nothing beside the file is read (`.aux.xml`, `.ovr`,
+world files): a copied object has no neighbours, and a local file shall mean the same as its copy.
+Where a product keeps its georeference or nodata there, the catalogue tells. A file whose mask lies
+beside it (`.msk`) is refused.
 
 Formats are an allow-list. Formats that name other files inside (VRT, HFA with its `.ige`, and
 the service descriptions) are not in it: they would read whatever the server may read.
@@ -38,6 +39,7 @@ from renderers.errors import (
     SourceUnsupportedError,
 )
 from renderers.readers.base import Block, BlockId, Level, RasterIndex, RasterInfo, Reader
+from renderers.readers.beside import find_mask_file
 from renderers.readers.jp2.boxes import RAW_CODESTREAM, SIGNATURE
 from renderers.readers.spool import Spool
 from renderers.stores import ByteRange, ByteSource
@@ -223,10 +225,20 @@ class GdalReader(Reader):
         self._files.shutdown()
 
     async def build_index(self, source: ByteSource) -> GdalIndex:
-        """Open the file and describe it."""
+        """Open the file and describe it.
+
+        Raises:
+            SourceUnsupportedError: Its pixels or its georeference cannot be passed on, or its mask
+                lies in a file beside it, which a copy would leave behind.
+            SourceError: Other kinds, by what the store or GDAL answered.
+        """
         source = await source.pinned()
         path = await self._local(source)
-        return await self._run(self._describe, path, source.ref.key)
+        index = await self._run(self._describe, path, source.ref.key)
+        inside = index.info.masked and not index.alpha
+        if not inside and await find_mask_file(source) is not None:
+            raise SourceUnsupportedError("a file with a mask beside it cannot be drawn")
+        return index
 
     def load_index(self, data: bytes) -> GdalIndex:
         """Read back a stored index."""

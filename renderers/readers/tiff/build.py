@@ -1,21 +1,34 @@
 """From a header to a read index: which directory is which level or mask."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from renderers.errors import SourceUnsupportedError
+from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.readers.base import RasterInfo
 from renderers.readers.tiff.facts import alpha_sample, read_bands, read_colours, read_nodata
 from renderers.readers.tiff.geo import georeference
 from renderers.readers.tiff.header import Directory, Header, SubfileType, Tag
-from renderers.readers.tiff.index import TiffIndex, levels_of
+from renderers.readers.tiff.index import MaskFile, TiffIndex, levels_of
 from renderers.readers.tiff.layout import Layout, check_mask, read_layout
 
 
-def make_index(header: Header) -> TiffIndex:
+class MaskHeader(NamedTuple):
+    """A mask file beside the image: what identifies it, and its header."""
+
+    file: MaskFile
+    header: Header
+
+
+def make_index(header: Header, beside: MaskHeader | None = None) -> TiffIndex:
     """Sort the directories of a file into levels and masks and check that all can be decoded.
 
     As in GDAL, the first directory is the image; reduced ones after it, and among its SubIFDs, are
-    overviews where bands and type are the same; further full-size pages are other images.
+    overviews where bands and type are the same; further full-size pages are other images. A mask
+    inside the file wins over one beside it.
+
+    Args:
+        header: Of the file.
+        beside: The mask file beside it, where there is one.
 
     Raises:
         SourceCorruptError: The tags contradict one another.
@@ -27,7 +40,11 @@ def make_index(header: Header) -> TiffIndex:
     crs, transform = georeference(first)
     nodata = read_nodata(first, full.dtype)
     alpha = alpha_sample(first, full, nodata)
-    masks = _masks(images, header.directories[1:], size)
+    masks = _masks(images, _internal_masks(header))
+    if masks[0] is not None or beside is None:
+        mask_file = None
+    else:
+        masks, mask_file = _masks(images, _masks_beside(full, beside.header)), beside.file
     for image, mask in zip(images, masks, strict=True):
         if mask is not None:
             check_mask(image, mask)
@@ -47,7 +64,7 @@ def make_index(header: Header) -> TiffIndex:
         colour_table=read_colours(first, full, nodata),
         bits=0 if full.kind == "f" else full.bits,
     )
-    return TiffIndex(info, size, header.big_endian, alpha, images, masks)
+    return TiffIndex(info, size, header.big_endian, alpha, images, masks, mask_file)
 
 
 def _kind(directory: Directory) -> SubfileType:
@@ -75,13 +92,33 @@ def _overviews(full: Layout, others: Sequence[Directory], size: int) -> tuple[La
     return images
 
 
-def _masks(
-    images: Sequence[Layout], others: Sequence[Directory], size: int
-) -> tuple[Layout | None, ...]:
-    """Return the internal mask of each image."""
-    found: dict[tuple[int, int], Layout] = {}
-    for directory in others:
-        if _kind(directory) & SubfileType.MASK:
-            mask = read_layout(directory, size)
-            found.setdefault((mask.width, mask.height), mask)
-    return tuple(found.get((image.width, image.height)) for image in images)
+def _internal_masks(header: Header) -> list[Layout]:
+    return [
+        read_layout(directory, header.size)
+        for directory in header.directories[1:]
+        if _kind(directory) & SubfileType.MASK
+    ]
+
+
+def _masks_beside(full: Layout, header: Header) -> list[Layout]:
+    """Return the masks of a `.msk` file: its first image and that one's overviews."""
+    others = (d for d in header.directories[1:] if _kind(d) & SubfileType.REDUCED)
+    found = [read_layout(d, header.size) for d in (header.directories[0], *others)]
+    if (found[0].width, found[0].height) != (full.width, full.height):
+        raise SourceCorruptError("a mask of another size")
+    return found
+
+
+def _masks(images: Sequence[Layout], found: Sequence[Layout]) -> tuple[Layout | None, ...]:
+    """Return the mask of each image, or the next finer one where it has none of its own.
+
+    Masks that were added after the overviews have none; GDAL shows all pixels of such overviews.
+    """
+    first = {(mask.width, mask.height): mask for mask in reversed(found)}
+    finest_last = sorted(first.items(), reverse=True)
+
+    def cover(image: Layout) -> Layout | None:
+        fitting = [m for (w, h), m in finest_last if w >= image.width and h >= image.height]
+        return fitting[-1] if fitting else None
+
+    return tuple(cover(image) for image in images)

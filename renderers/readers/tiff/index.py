@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
+from numpy.typing import NDArray
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.readers.base import BlockId, Level, RasterIndex, RasterInfo
@@ -46,6 +47,21 @@ class Pieces(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class MaskFile:
+    """The `.msk` file beside a TIFF file, which is a TIFF file too.
+
+    Attributes:
+        etag: ETag it had when it was indexed, where its store gives one.
+        size: Its bytes.
+        big_endian: Byte order of its samples.
+    """
+
+    etag: str | None
+    size: int
+    big_endian: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TiffIndex(RasterIndex):
     """Everything needed to read blocks of one TIFF file.
 
@@ -55,7 +71,9 @@ class TiffIndex(RasterIndex):
         big_endian: Byte order of its samples.
         alpha: The last sample is the validity mask.
         images: Storage of each level, full resolution first.
-        masks: Storage of each level's internal mask, or None.
+        masks: Storage of each level's mask, or None; larger than the level where that has none of
+            its own and shows the nearest pixels of a finer one.
+        beside: The file that holds the masks, None where they are in the file itself.
     """
 
     raster: RasterInfo
@@ -64,6 +82,7 @@ class TiffIndex(RasterIndex):
     alpha: bool
     images: tuple[Layout, ...]
     masks: tuple[Layout | None, ...]
+    beside: MaskFile | None = None
 
     @property
     def info(self) -> RasterInfo:
@@ -72,7 +91,8 @@ class TiffIndex(RasterIndex):
 
     def to_bytes(self) -> bytes:
         """Serialise; some 8 bytes per block."""
-        info, table = self.info, self.info.colour_table
+        info, table, beside = self.info, self.info.colour_table, self.beside
+        more = [] if beside is None else [[beside.etag, beside.size, beside.big_endian]]
         return dump(
             [
                 self.size,
@@ -87,6 +107,7 @@ class TiffIndex(RasterIndex):
                 list(info.offsets),
                 list(info.descriptions),
                 None if table is None else b"".join(bytes(colour) for colour in table),
+                *more,
             ]
         )
 
@@ -132,11 +153,26 @@ def _piece(layout: Layout, row: int, column: int, plane: int = 0) -> Piece:
     return Piece(layout, row, column, ByteRange(start, start + count))
 
 
+def sampled(image: int, mask: int, first: int, count: int) -> NDArray[np.int64]:
+    """Return which rows (or columns) of a mask lie under those of an image.
+
+    Args:
+        image: Rows of the image.
+        mask: Rows of the mask, as many or more.
+        first: First row of the image.
+        count: Number of its rows.
+    """
+    rows = np.arange(first, first + count, dtype=np.int64)
+    return rows if image == mask else (2 * rows + 1) * mask // (2 * image)
+
+
 def _mask_pieces(image: Layout, mask: Layout, block: BlockId) -> Iterator[Piece]:
     top, left = block.row * image.block_height, block.column * image.block_width
     rows, columns = image.extent(block.row, block.column)
-    for row in range(top // mask.block_height, (top + rows - 1) // mask.block_height + 1):
-        for column in range(left // mask.block_width, (left + columns - 1) // mask.block_width + 1):
+    ys = sampled(image.height, mask.height, top, rows) // mask.block_height
+    xs = sampled(image.width, mask.width, left, columns) // mask.block_width
+    for row in range(int(ys[0]), int(ys[-1]) + 1):
+        for column in range(int(xs[0]), int(xs[-1]) + 1):
             yield _piece(mask, row, column)
 
 
@@ -179,8 +215,10 @@ def _unpack(values: Any) -> TiffIndex:
     fields: list[Any] = expect(values, list)
     size, big_endian, alpha, images, masks, crs, transform, nodata, *bands = fields
     size = expect(size, int)
+    beside = _mask_file(bands.pop()) if len(bands) == 5 else None
+    cover = size if beside is None else beside.size
     layouts = tuple(unpack_layout(v, size) for v in expect(images, list))
-    covers = tuple(None if v is None else unpack_layout(v, size) for v in expect(masks, list))
+    covers = tuple(None if v is None else unpack_layout(v, cover) for v in expect(masks, list))
     if not layouts:
         raise ValueError("no image")
     _check_levels(layouts, covers)
@@ -204,7 +242,13 @@ def _unpack(values: Any) -> TiffIndex:
         colour_table=None if colours is None else _colours(expect(colours, bytes)),
         bits=0 if full.kind == "f" else full.bits,
     )
-    return TiffIndex(info, size, expect(big_endian, bool), alpha, layouts, covers)
+    return TiffIndex(info, size, expect(big_endian, bool), alpha, layouts, covers, beside)
+
+
+def _mask_file(values: Any) -> MaskFile:
+    etag, size, big_endian = expect(values, list)
+    etag = None if etag is None else expect(etag, str)
+    return MaskFile(etag, expect(size, int), expect(big_endian, bool))
 
 
 def _check_levels(images: Sequence[Layout], masks: Sequence[Layout | None]) -> None:

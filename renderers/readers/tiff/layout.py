@@ -351,18 +351,19 @@ def _check_table(layout: Layout, size: int) -> None:
 
 
 def check_mask(image: Layout, mask: Layout) -> None:
-    """Check that a mask has one integer sample, its image's size and no absurd blocks.
+    """Check that a mask has one integer sample, covers its image, and has no absurd blocks.
 
     Raises:
-        SourceCorruptError: It has another size.
+        SourceCorruptError: It is smaller than the image.
         SourceUnsupportedError: It is not decoded here.
     """
-    if (mask.width, mask.height) != (image.width, image.height):
+    if mask.width < image.width or mask.height < image.height:
         raise SourceCorruptError("a mask of another size")
     plain = mask.photometric in (Photometric.MASK, Photometric.BLACK_IS_ZERO)
     if mask.samples != 1 or mask.kind != "u" or not plain:
         raise SourceUnsupportedError("a mask of several or signed samples")
-    down = -(-image.block_height // mask.block_height) + 1
-    across = -(-image.block_width // mask.block_width) + 1
-    if down * across > MAX_MASK_BLOCKS:
+    rows = -(-image.block_height * mask.height // image.height)
+    columns = -(-image.block_width * mask.width // image.width)
+    blocks = (-(-rows // mask.block_height) + 1) * (-(-columns // mask.block_width) + 1)
+    if blocks > MAX_MASK_BLOCKS:
         raise SourceUnsupportedError("a mask in too small blocks")

@@ -1,31 +1,45 @@
 """`TiffReader`: GeoTIFF and Cloud Optimized GeoTIFF by byte ranges."""
 
 from collections.abc import Sequence
+from itertools import chain, islice
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from renderers.errors import SourceCorruptError
 from renderers.readers.base import Block, BlockId, RasterIndex, Reader
-from renderers.readers.tiff.build import make_index
+from renderers.readers.beside import SUFFIX, find_mask_file
+from renderers.readers.tiff.build import MaskHeader, make_index
 from renderers.readers.tiff.codecs import decode_pixels
-from renderers.readers.tiff.header import read_header
-from renderers.readers.tiff.index import Piece, TiffIndex, fill_value, load_index
+from renderers.readers.tiff.header import Header, read_header
+from renderers.readers.tiff.index import (
+    MaskFile,
+    Piece,
+    Pieces,
+    TiffIndex,
+    fill_value,
+    load_index,
+    sampled,
+)
 from renderers.stores import ByteRange, ByteSource
+from renderers.together import together
 
 
 class TiffReader(Reader):
     """Reads tiled and stripped TIFF and BigTIFF, exactly as GDAL does or not at all.
 
-    The check on the tags refuses, by name: complex, undefined and odd-bit samples, white-is-zero,
-    CMYK and other colour spaces, reversed bit order, JPEG XL, CCITT, JPEG 6 and other rare codecs,
-    blocks above 8 Mpx, ground control points, rational polynomials, and CRS keys that are not
-    built exactly. Files beside the TIFF (`.ovr`, `.msk`, `.aux.xml`, world files) are not looked
-    for, and nothing in the tags tells that they exist.
+    The check on the tags refuses, by name: complex and undefined samples, words of 24 bits,
+    white-is-zero, CMYK and other colour spaces, reversed bit order, CCITT, JPEG 6 and other rare
+    codecs, blocks above 8 Mpx, ground control points, rational polynomials, and CRS keys that are
+    not built exactly. Of the files beside a TIFF, `.msk` is looked for when it is indexed; `.ovr`,
+    `.aux.xml` and world files are not, and nothing in the tags tells that they exist.
 
-    Masks: `Block.mask` comes from an internal mask image (any value but 0 is valid), else from an
-    alpha band (valid where alpha is not 0; a file with a nodata value keeps that band as data, as
-    GDAL masks by nodata then). A block that is not in the file holds nodata, or 0.
+    Masks: `Block.mask` comes from a mask image in the file, else in the `.msk` file beside it (any
+    value but 0 is valid), else from an alpha band (valid where alpha is not 0; a file with a nodata
+    value keeps that band as data, as GDAL masks by nodata then). An overview without a mask of its
+    own shows the nearest pixels of the next finer one. A block that is not in the file holds
+    nodata, or 0.
     """
 
     id = "tiff"
@@ -33,11 +47,15 @@ class TiffReader(Reader):
     async def build_index(self, source: ByteSource) -> TiffIndex:
         """Read the header (one round for a COG with up to some 4000 blocks) and check it.
 
+        The mask file beside it is looked for at the same time.
+
         Raises:
             SourceCorruptError: Not a TIFF file, or inconsistent.
             SourceUnsupportedError: Valid, but not decoded here exactly.
         """
-        return make_index(await read_header(source))
+        found = await together(read_header(source), _read_beside(source))
+        header, beside = cast(tuple[Header, MaskHeader | None], tuple(found))
+        return make_index(header, beside)
 
     def load_index(self, data: bytes) -> TiffIndex:
         """Read back a stored index; all checks of the header are made again.
@@ -50,14 +68,38 @@ class TiffReader(Reader):
     def ranges(self, index: RasterIndex, block: BlockId) -> tuple[ByteRange, ...]:
         """Return the ranges of a block and of the mask above it; blocks not in the file have none.
 
+        Ranges of a mask file beside are not among them; `fetch` brings those too.
+
         Raises:
             ValueError: The file has no such block.
         """
-        pieces = _own(index).pieces(block)
-        return tuple(piece.place for piece in pieces if piece.place is not None)
+        own = _own(index)
+        pieces = own.pieces(block)
+        if own.beside is None:
+            return _places(pieces)
+        return _places((pieces.data, *([] if pieces.alpha is None else [pieces.alpha])))
+
+    async def fetch(
+        self, source: ByteSource, index: RasterIndex, blocks: Sequence[BlockId]
+    ) -> list[tuple[bytes, ...]]:
+        """Fetch the bytes of several blocks, and of their masks, in one round."""
+        own = _own(index)
+        if own.beside is None:
+            return await super().fetch(source, index, blocks)
+        mask = source.beside(SUFFIX, own.beside.etag, own.beside.size)
+        below = [self.ranges(own, block) for block in blocks]
+        above = [_places(own.pieces(block).mask) for block in blocks]
+        parts, masks = map(
+            iter,
+            await together(source.read(list(chain(*below))), mask.read(list(chain(*above)))),
+        )
+        return [
+            (*islice(parts, len(own_ranges)), *islice(masks, len(mask_ranges)))
+            for own_ranges, mask_ranges in zip(below, above, strict=True)
+        ]
 
     def decode(self, index: RasterIndex, block: BlockId, parts: Sequence[bytes]) -> Block:
-        """Decode a block and its mask from the bytes of its ranges.
+        """Decode a block and its mask from the bytes that `fetch` brought.
 
         Raises:
             SourceCorruptError: They do not decode.
@@ -84,11 +126,25 @@ class TiffReader(Reader):
             data, mask = _split_alpha(
                 data, rest.pop(0)[1] if image.separate else None, image.separate
             )
-        if own.masks[block.level] is not None:
-            top, left = block.row * image.block_height, block.column * image.block_width
-            covered = _assemble(rest, top, left, (rows, columns))
+        cover = own.masks[block.level]
+        if cover is not None:
+            ys = sampled(image.height, cover.height, block.row * image.block_height, rows)
+            xs = sampled(image.width, cover.width, block.column * image.block_width, columns)
+            covered = _assemble(rest, ys, xs)
             mask = covered if mask is None else np.minimum(mask, covered)
         return Block(data, mask)
+
+
+def _places(pieces: Pieces | tuple[Piece, ...]) -> tuple[ByteRange, ...]:
+    return tuple(piece.place for piece in pieces if piece.place is not None)
+
+
+async def _read_beside(source: ByteSource) -> MaskHeader | None:
+    found = await find_mask_file(source)
+    if found is None:
+        return None
+    header = await read_header(found)
+    return MaskHeader(MaskFile(found.ref.etag, header.size, header.big_endian), header)
 
 
 def _own(index: RasterIndex) -> TiffIndex:
@@ -102,7 +158,9 @@ def _decode(index: TiffIndex, piece: Piece, data: bytes | None) -> NDArray[np.ge
         raise ValueError("fewer parts than ranges")
     if piece.place is not None and len(data) != piece.place.stop - piece.place.start:
         raise SourceCorruptError("a block is shorter than its index says")
-    return decode_pixels(piece.layout, index.big_endian, data, piece.row, piece.column)
+    beside = index.beside if any(piece.layout is mask for mask in index.masks) else None
+    big_endian = index.big_endian if beside is None else beside.big_endian
+    return decode_pixels(piece.layout, big_endian, data, piece.row, piece.column)
 
 
 def _validity(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -131,19 +189,35 @@ def _split_alpha(
 
 def _assemble(
     pieces: Sequence[tuple[Piece, NDArray[np.generic] | None]],
-    top: int,
-    left: int,
-    shape: tuple[int, int],
+    ys: NDArray[np.int64],
+    xs: NDArray[np.int64],
 ) -> NDArray[np.uint8]:
-    """Put mask blocks together over the window of one data block; absent ones are not valid."""
-    mask = np.zeros(shape, np.uint8)
+    """Put mask blocks together over the window of one data block; absent ones are not valid.
+
+    Args:
+        pieces: Mask blocks and their pixels, (1, rows, columns).
+        ys: For each row of the window, the row of the mask, rising.
+        xs: The same for columns.
+    """
+    mask = np.zeros((len(ys), len(xs)), np.uint8)
     for piece, samples in pieces:
         if samples is None:
             continue
-        row = piece.row * piece.layout.block_height - top
-        column = piece.column * piece.layout.block_width - left
-        valid = _validity(samples[0])
-        y, x = max(row, 0), max(column, 0)
-        window = mask[y : row + valid.shape[0], x : column + valid.shape[1]]
-        window[:] = valid[y - row :, x - column :][: window.shape[0], : window.shape[1]]
+        top = piece.row * piece.layout.block_height
+        left = piece.column * piece.layout.block_width
+        rows, y = _inside(ys, top, samples.shape[1])
+        columns, x = _inside(xs, left, samples.shape[2])
+        mask[rows, columns] = _validity(samples[0][y][:, x])
     return mask
+
+
+def _inside(
+    wanted: NDArray[np.int64], start: int, count: int
+) -> tuple[slice, slice | NDArray[np.int64]]:
+    """Return which of the wanted rows lie in a piece, and where in it they do."""
+    first, last = np.searchsorted(wanted, (start, start + count)).tolist()
+    places = wanted[first:last] - start
+    if first < last and places[-1] - places[0] == last - first - 1:
+        # neighbours: a view in place of a copy
+        return slice(first, last), slice(int(places[0]), int(places[-1]) + 1)
+    return slice(first, last), places

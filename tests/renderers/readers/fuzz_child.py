@@ -37,7 +37,7 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from renderers.errors import SourceCorruptError, SourceError
+from renderers.errors import SourceCorruptError, SourceError, SourceMissingError
 from renderers.readers.base import Block, BlockId, RasterIndex, Reader
 from renderers.readers.gdal import GDAL_ERRORS, GdalReader
 from renderers.readers.jp2.boxes import RAW_CODESTREAM, SIGNATURE
@@ -66,6 +66,9 @@ class Bytes:
 
     async def pinned(self) -> "Bytes":
         return self
+
+    def beside(self, suffix: str) -> "Bytes":
+        raise SourceMissingError("nothing is beside it", detail=suffix)
 
     async def read(self, ranges: Sequence[Any]) -> list[bytes]:
         if any(r.stop > len(self.data) for r in ranges):

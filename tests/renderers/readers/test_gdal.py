@@ -36,6 +36,9 @@ class RemoteSource:
     async def pinned(self) -> "RemoteSource":
         return self
 
+    def beside(self, suffix: str) -> "RemoteSource":
+        raise SourceMissingError("nothing is beside it", detail=suffix)
+
     async def head(self) -> ObjectMeta:
         return ObjectMeta(len(self.data), self.ref.etag)
 

@@ -125,14 +125,11 @@ def check_facts(index: TiffIndex, dataset: Any) -> None:
         assert dict(enumerate(info.colour_table)) == dataset.colormap(1)
 
 
-def check_mask(block: Block, index: TiffIndex, pixels: Any, masks: Any, *, beside: bool) -> None:
-    """Compare validity: alpha by value, internal masks by GDAL's mask, nodata not at all.
-
-    `beside`: GDAL's mask comes from a `.msk` file, which this reader does not look for.
-    """
+def check_mask(block: Block, index: TiffIndex, pixels: Any, masks: Any) -> None:
+    """Compare validity: alpha by value, masks by GDAL's mask, nodata not at all."""
     if index.alpha:
         expected = np.where(pixels[-1] != 0, 255, 0)
-    elif masks is not None and not beside:
+    elif masks is not None:
         expected = np.where(masks != 0, 255, 0)
     else:
         assert block.mask is None
@@ -202,6 +199,5 @@ def check_block(opened: Opened, blocks: list[Block], pixels: Any, masks: Any) ->
             assert apart.mean() < 1.5
         else:
             np.testing.assert_array_equal(data[position], pixels[band - 1])
-    beside = Path(f"{opened.path}.msk").exists()
     for block in blocks:
-        check_mask(block, index, pixels, masks, beside=beside)
+        check_mask(block, index, pixels, masks)
