@@ -127,11 +127,18 @@ class ChangeGrid:
         reach, end = self._reach.get(collection, {}), self._end.get(collection, {})
         days = _asked_days(time)
         last = 0
-        for bounds in boxes:
-            deepest = _level(bounds)
-            for level in range(deepest + 1):
-                table = reach if level == deepest else end
-                for cell in _cells(bounds, level):
-                    for day in days:
-                        last = max(last, table.get((cell, day), 0))
+        for west, south, east, north in boxes:
+            level = _level((west, south, east, north))
+            size = _SIZES[level]
+            left, right = math.floor(west / size), math.floor(east / size)
+            low, high = math.floor(south / size), math.floor(north / size)
+            table = reach
+            while level >= 0:
+                for column in range(left, right + 1):
+                    for row in range(low, high + 1):
+                        for day in days:
+                            last = max(last, table.get(((level, column, row), day), 0))
+                # Sizes are 360 over powers of two: the cells above are exactly those of a quarter.
+                left, right, low, high = left >> 2, right >> 2, low >> 2, high >> 2
+                table, level = end, level - 1
         return last

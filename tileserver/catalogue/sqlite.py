@@ -23,6 +23,7 @@ from renderers.geobox import Bounds
 from renderers.scene import Scene
 from renderers.stores import StoreRegistry
 from tileserver.catalogue.base import Area, Collection, DateSummary
+from tileserver.catalogue.cells import MOST, Candidate, Cell, cell_of
 from tileserver.catalogue.documents import collection_from_stac
 from tileserver.catalogue.errors import CatalogueError, UnknownItemError
 from tileserver.catalogue.kept import KeptScenes
@@ -31,6 +32,7 @@ from tileserver.catalogue.scenes import StoredIndex, instant, microseconds, scen
 from tileserver.catalogue.schema import open_database
 from tileserver.catalogue.writer import Merge, Stored, Writer
 from tileserver.errors import UnknownCollectionError
+from tileserver.recent import Recent
 from tileserver.timeaxis import TimeSpan
 
 T = TypeVar("T")
@@ -93,7 +95,13 @@ class SqliteCatalogue:
     """
 
     def __init__(
-        self, path: Path, stores: StoreRegistry, *, scenes: int = 4096, searches: int = 8192
+        self,
+        path: Path,
+        stores: StoreRegistry,
+        *,
+        scenes: int = 4096,
+        searches: int = 8192,
+        cells: int = 256,
     ) -> None:
         """Open the file, making it where it does not exist.
 
@@ -102,6 +110,8 @@ class SqliteCatalogue:
             stores: Turns items' addresses into objects.
             scenes: How many parsed scenes are kept in memory.
             searches: How many answers of searches are kept in memory.
+            cells: Of how many places it is kept what lies there; 0 asks the database for every
+                new search.
 
         Raises:
             CatalogueError: The file is of a newer version, damaged, or no catalogue.
@@ -113,6 +123,8 @@ class SqliteCatalogue:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="catalogue-read")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="catalogue-write")
         self._kept: KeptScenes[_Question] = KeptScenes(scenes, searches)
+        # by place, time and revision; only touched by the event loop's thread
+        self._cells: Recent[_Question, Cell] | None = Recent(cells) if cells else None
         # only touched by the reading thread
         self._shapes: LRUCache[tuple[int, int], BaseGeometry] = LRUCache(scenes * 4)
         self._lock = threading.Lock()
@@ -221,8 +233,27 @@ class SqliteCatalogue:
         # The revision is read before the database: what comes in between is at most newer than it.
         revision = self._grid.latest(collection_id, area.boxes, time)
         question = _Question(number, area.boxes, time, limit, revision)
-        kept = self._kept.answer(question)
-        return kept if kept is not None else await self._read(self._search, question)
+        found = self._kept.answer(question)
+        if found is None:
+            found = await self._from_cell(collection_id, question)
+        return found if found is not None else await self._read(self._search, question)
+
+    async def _from_cell(self, collection_id: str, asked: _Question) -> list[Scene] | None:
+        """Answer a search from what is kept of the place around it; None where that cannot tell."""
+        place = cell_of(asked.boxes) if self._cells is not None else None
+        if self._cells is None or place is None:
+            return None
+        revision = self._grid.latest(collection_id, place, asked.time)
+        question = _Question(asked.number, place, asked.time, MOST, revision)
+        cell = self._cells.get(question)
+        if cell is None:
+            cell = await self._read(self._cell, question)
+            self._cells.set(question, cell)
+        keys = cell.matching(asked.boxes, asked.limit)
+        if keys is None:
+            return None
+        self._kept.remember(asked, keys)
+        return self._kept.answer(asked)
 
     async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
         """Return the days with items that touch the area, oldest first.
@@ -281,8 +312,7 @@ class SqliteCatalogue:
     def _touches(self, number: int, revision: int, boxes: Sequence[BaseGeometry]) -> bool:
         shape = self._shapes.get((number, revision))
         if shape is None:
-            row = self._reader.execute("SELECT footprint FROM item WHERE number = ?", (number,))
-            shape = shapely.from_wkb(row.fetchone()[0])
+            shape = self._footprint(number)
             shapely.prepare(shape)
             self._shapes[number, revision] = shape
         return any(shape.intersects(b) for b in boxes)
@@ -294,6 +324,20 @@ class SqliteCatalogue:
             scenes = [self._scene(f.number, f.revision) for f in found]
         self._kept.remember(asked, [(f.number, f.revision) for f in found])
         return scenes
+
+    def _cell(self, asked: _Question) -> Cell:
+        with self._snapshot():
+            matches = self._matches(asked.number, asked.boxes, asked.time)
+            found = list(islice(matches, asked.limit + 1))
+            candidates = [
+                Candidate((f.number, f.revision), self._footprint(f.number))
+                for f in found[: asked.limit]
+            ]
+        return Cell(asked.boxes, candidates, cut=len(found) > asked.limit)
+
+    def _footprint(self, number: int) -> BaseGeometry:
+        row = self._reader.execute("SELECT footprint FROM item WHERE number = ?", (number,))
+        return shapely.from_wkb(row.fetchone()[0])
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

@@ -222,7 +222,11 @@ async def test_a_search_made_before_needs_no_database(catalogue, make, merge, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(catalogue, "_search", closed)
+        patch.setattr(catalogue, "_cell", closed)
         assert [await catalogue.search("c", *question) for question in asked] == before
+        # Nor does one of the same place.
+        near = Area(((10.5, 10.5, 10.58, 10.58),))
+        assert [s.id for s in await catalogue.search("c", near, ALWAYS, 9)] == ["b", "a"]
         # An item elsewhere leaves these answers, and makes only its own place ask again.
         await catalogue.put_item(make("far", -61, -21), [], merge)
         assert await catalogue.search("c", HERE, ALWAYS, 9) == before[0]
@@ -236,8 +240,9 @@ async def test_kept_answers_are_those_of_the_database_after_any_change(
 ):
     random = Random(5)  # noqa: S311 - a fixed sequence of changes
     await catalogue.put_item(make("i0", 10, 10), [], merge)
-    plain = SqliteCatalogue(tmp_path / "catalogue.sqlite", stores, searches=0)
+    plain = SqliteCatalogue(tmp_path / "catalogue.sqlite", stores, searches=0, cells=0)
     areas = [HERE, WORLD, Area(((10.9, 10.0, 11.1, 10.1), (-180.0, 10.0, -179.0, 10.1)))]
+    areas += [Area(((w, 10.2, w + 0.02, 10.25),)) for w in (10.49, 10.9, 10.98, 11.01, 11.6)]
     kinds = {"added": 1, "updated": 0, "removed": 0}
     for _ in range(40):
         name = f"i{random.randrange(6)}"
