@@ -48,16 +48,28 @@ def from_bbox(bbox: Bounds) -> Area:
     return boxes(west, south, east + 360.0 if west > east else east, north)
 
 
-@lru_cache(maxsize=8192)
 def of_geobox(geobox: GeoBox) -> Area:
     """Return an area that holds every point of the grid (it may be a little larger)."""
     if geobox.crs == "EPSG:3857":
-        west, south, east, north = (v / _MERCATOR_RADIUS for v in geobox.bounds)
+        west, south, east, north = (v / _MERCATOR_RADIUS for v in _bounds(geobox))
         # The Gudermannian by tanh: by sinh it overflows past y = 4.5e9 m, which clients may send.
         parallels = [math.degrees(2.0 * math.atan(math.tanh(y / 2.0))) for y in (south, north)]
         return boxes(math.degrees(west), parallels[0], math.degrees(east), parallels[1])
     if is_geographic(geobox.crs):
-        return boxes(*geobox.bounds)
+        return boxes(*_bounds(geobox))
+    return _of_projected(geobox)
+
+
+def _bounds(geobox: GeoBox) -> Bounds:
+    """Return the envelope of a grid; of a north-up one, as tiles are, without matrices."""
+    t = geobox.transform
+    if t.b or t.d or t.a < 0 or t.e > 0:
+        return geobox.bounds
+    return t.c, t.f + t.e * geobox.height, t.c + t.a * geobox.width, t.f
+
+
+@lru_cache(maxsize=8192)
+def _of_projected(geobox: GeoBox) -> Area:
     lon, lat = geobox.outline(WGS84, _POINTS)
     if lon.size == 0:
         return WORLD

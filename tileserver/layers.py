@@ -9,6 +9,7 @@ from styles.model import Style
 from styles.registry import StyleRegistry, from_definition
 from tileserver.catalogue.base import Collection
 from tileserver.errors import UnknownStyleError
+from tileserver.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class LayerStyles:
         self._own: SizedLru[str, tuple[tuple[Mapping[str, Any], ...], dict[str, Style]]] = SizedLru(
             10_000, lambda _: 1
         )
+        # The collection beside its style: one that was made anew is another object.
+        self._found: Recent[tuple[str, str], tuple[Collection, Style]] = Recent(10_000)
 
     def info(self, collection: Collection) -> LayerInfo:
         """Return the layer of a collection."""
@@ -40,6 +43,14 @@ class LayerStyles:
         Raises:
             UnknownStyleError: No such style, or the collection lacks a band that it needs.
         """
+        known = self._found.get((collection.id, style_id))
+        if known is not None and known[0] is collection:
+            return known[1]
+        style = self._find(collection, style_id)
+        self._found.set((collection.id, style_id), (collection, style))
+        return style
+
+    def _find(self, collection: Collection, style_id: str) -> Style:
         if style_id in ("", "default") and collection.styles:
             style_id = collection.styles[0]
         style = self._own_styles(collection).get(style_id)

@@ -15,6 +15,7 @@ import pstats
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -49,10 +50,18 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[bytes] = []
+        self._waiting: asyncio.Future[None] | None = None
 
     def write(self, chunk: bytes) -> None:  # type: ignore[override]
         """Take what the server sends."""
         self.sent.append(chunk)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def written(self) -> None:
+        """Wait until the server has sent something more."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        await self._waiting
 
     def is_closing(self) -> bool:
         """Say that the connection is open."""
@@ -89,7 +98,7 @@ class Connection:
         self.wire.sent.clear()
         self._protocol.data_received(request)
         while self._protocol.cycle is None or not self._protocol.cycle.response_complete:
-            await asyncio.sleep(0)
+            await self.wire.written()
 
     def close(self) -> None:
         """Stop its timers."""
@@ -101,11 +110,15 @@ def head(path: str, extra: bytes = b"") -> bytes:
     return b"GET " + path.encode() + b" HTTP/1.1\r\n" + BROWSER + extra + b"\r\n"
 
 
-def paths(first: int, count: int, query: str = "") -> list[str]:
-    """Return addresses of distinct tiles."""
-    places = [divmod(n, data.SIDE) for n in range(first, first + count)]
-    start = f"/tiles/{data.COLLECTION}/default/WebMercatorQuad/{data.ZOOM}"
-    return [f"{start}/{data.COLUMN + c}/{data.ROW + r}.png{query}" for r, c in places]
+def paths(first: int, count: int, query: str = "", finer: int = 0) -> list[str]:
+    """Return addresses of distinct tiles, `finer` levels below the one of `data`."""
+    side, scale = data.SIDE << finer, 1 << finer
+    places = [divmod(number, side) for number in range(first, first + count)]
+    start = f"/tiles/{data.COLLECTION}/default/WebMercatorQuad/{data.ZOOM + finer}"
+    return [
+        f"{start}/{data.COLUMN * scale + column}/{data.ROW * scale + row}.png{query}"
+        for row, column in places
+    ]
 
 
 @dataclass(frozen=True)
@@ -181,23 +194,23 @@ async def run(settings: Settings, rounds: int, profiled: "Profiled") -> dict[str
     plain = Connection(bare)
     async with serving(settings) as cached, serving(off) as uncached:
         tiles = [head(path) for path in paths(0, 200)]
-        first = await Case(FIRST, uncached, tiles, 200).cpu()
+        await Case("", uncached, tiles, 200).cpu()
         cases = [
-            Case("bare server", plain, [head("/")] * 200, 200),
+            Case(BARE, plain, [head("/")] * 200, 200),
             *await ready_cases(cached),
             Case("drawn, asked for again", uncached, tiles, 200),
         ]
-        spent: dict[str, list[float]] = {case.name: [] for case in cases}
-        for _ in range(rounds):
-            for case in cases:
+        spent: dict[str, list[float]] = defaultdict(list)
+        for number in range(rounds):
+            new = [head(path) for path in paths(number * 200, 200, finer=2)]
+            for case in (*cases, Case("drawn, asked for the first time", uncached, new, 200)):
                 with profiled.when(case.name):
                     spent[case.name].append(await case.cpu())
     plain.close()
-    spent[FIRST] = [first]
-    return {name: _told(found, spent["bare server"]) for name, found in spent.items()}
+    return {name: _told(found, spent[BARE]) for name, found in spent.items()}
 
 
-FIRST = "drawn, asked for the first time"
+BARE = "bare server"
 
 
 def _told(found: list[float], reference: list[float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,16 @@ class ReadyEncoder:
         return BODY
 
 
+class Inline(Executor):
+    """Stands for the pool of threads: the way there and back belongs to what is left out."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        """Do it at once."""
+        done: Future[Any] = Future()
+        done.set_result(work(*args, **named))
+        return done
+
+
 def without_drawing(services: Any) -> Ready:
     """Take drawing and encoding out of running services; return what counts the pictures."""
     ready = Ready()
@@ -96,5 +107,6 @@ def without_drawing(services: Any) -> Ready:
     if not isinstance(pipeline._renderer, Renderer):
         raise TypeError("the pipeline keeps its renderer elsewhere now")
     pipeline._renderer = ready
+    pipeline._pool = Inline()
     pipeline._encoders = pipeline._encoders.with_encoder(ReadyEncoder())
     return ready

@@ -32,6 +32,8 @@ _LONGEST = 512
 #: Most origins whose headers are kept.
 _ORIGINS = 256
 
+_NO_QUERY = QueryParams()
+
 
 @dataclass(frozen=True)
 class DirectRoute(Generic[T]):
