@@ -2,8 +2,11 @@
 
 from typing import Protocol
 
+import numpy as np
+
 from renderers.errors import RenderError
 from renderers.image import Image
+from renderers.kernels.png import extremes
 
 
 class EncodingError(RenderError):
@@ -68,3 +71,16 @@ def check_quality(quality: int | None, default: int) -> int:
     if not 1 <= quality <= 100:
         raise EncodingError("quality must be 1 to 100")
     return quality
+
+
+def is_opaque(image: Image) -> bool:
+    """Tell whether every pixel of a picture is opaque, by what is known, else by looking.
+
+    Of a palette only entries are looked at, whether they occur or not.
+    """
+    if image.opaque is not None:
+        return image.opaque
+    if image.palette is not None:
+        return bool((image.palette[:, 3] == 255).all())
+    every, _ = extremes(np.ascontiguousarray(image.pixels).reshape(-1), False)
+    return bool(every >> 24 == 255)

@@ -5,9 +5,8 @@ from typing import Final
 import numpy as np
 import simplejpeg
 
-from renderers.encoders.base import check_quality, check_size
+from renderers.encoders.base import check_quality, check_size, is_opaque
 from renderers.image import Image
-from renderers.kernels.png import lowest_alpha
 from renderers.paint import flatten
 
 _DEFAULT_QUALITY = 85
@@ -26,11 +25,9 @@ class JpegEncoder:
         """Encode a picture; see `Encoder.encode`. The default quality is 85."""
         check_size(image, self)
         quality = check_quality(quality, _DEFAULT_QUALITY)
-        if image.palette is not None and (image.palette[:, 3] != 255).any():
+        if not is_opaque(image):
             image = flatten(image, _WHITE)
         pixels = np.ascontiguousarray(image.rgba())
-        if lowest_alpha(pixels) != 255:
-            pixels = flatten(Image(pixels), _WHITE).pixels
         return bytes(
             simplejpeg.encode_jpeg(pixels, quality, colorspace="RGBA", colorsubsampling="420")
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from renderers.encoders.avif import AvifEncoder
 from renderers.encoders.base import Encoder, EncodingError
 from renderers.encoders.jpeg import JpegEncoder
 from renderers.encoders.png import PngEncoder
@@ -50,5 +51,5 @@ class EncoderRegistry:
 
 
 def default_encoders() -> EncoderRegistry:
-    """Return PNG, JPEG and WebP."""
-    return EncoderRegistry([PngEncoder(), JpegEncoder(), WebpEncoder()])
+    """Return PNG, JPEG, WebP and AVIF."""
+    return EncoderRegistry([PngEncoder(), JpegEncoder(), WebpEncoder(), AvifEncoder()])

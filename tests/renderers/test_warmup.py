@@ -1,8 +1,15 @@
-from renderers.kernels import colour, gather, png, vm
+from renderers.kernels import colour, deflate, gather, png, vm
 from renderers.warmup import warm_up
 
 
 def test_warming_up_leaves_every_kernel_compiled():
     assert warm_up() > 0
-    for kernel in (vm.run, colour.rgb, colour.ramp, png.filter_rows, gather.gather_nearest):
+    for kernel in (
+        vm.run,
+        colour.rgb,
+        colour.ramp,
+        png.filter_rgb,
+        deflate.deflate_rows,
+        gather.gather_nearest,
+    ):
         assert kernel.signatures

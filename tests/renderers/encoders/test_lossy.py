@@ -1,17 +1,19 @@
-"""JPEG and WebP: what both promise, decoded by Pillow."""
+"""JPEG, WebP and AVIF: what all promise, decoded by Pillow and by imagecodecs."""
 
 import io
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
 
+from renderers.encoders.avif import AvifEncoder
 from renderers.encoders.base import EncodingError
 from renderers.encoders.jpeg import JpegEncoder
 from renderers.encoders.webp import WebpEncoder
 from renderers.image import Image
 
-ENCODERS = [JpegEncoder(), WebpEncoder()]
+ENCODERS = [JpegEncoder(), WebpEncoder(), AvifEncoder()]
 
 
 def decoded(data, mode="RGBA"):
@@ -85,7 +87,25 @@ def test_jpeg_paints_transparency_on_white():
     assert (found > 250).all()
 
 
-def test_webp_keeps_alpha_exactly():
+@pytest.mark.parametrize("encoder", [WebpEncoder(), AvifEncoder()])
+def test_alpha_is_kept_exactly(encoder):
     alpha = np.random.default_rng(4).integers(0, 256, (64, 96), dtype=np.uint8)
-    _, found = decoded(WebpEncoder().encode(Image(smooth(alpha))))
-    np.testing.assert_array_equal(found[..., 3], alpha)
+    data = encoder.encode(Image(smooth(alpha)))
+    np.testing.assert_array_equal(imagecodecs.imread(data)[..., 3], alpha)
+    if encoder.media_type == "image/webp":
+        np.testing.assert_array_equal(decoded(data)[1][..., 3], alpha)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_imagecodecs_reads_the_same(encoder):
+    data = encoder.encode(Image(smooth()))
+    found = imagecodecs.imread(data)[..., :3].astype(int)
+    # Decoders differ in how they enlarge colour of half resolution.
+    assert np.abs(found - decoded(data)[1][..., :3]).mean() < 1.5
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_what_is_known_of_opacity_changes_nothing(encoder):
+    opaque, clear = smooth(), smooth(np.full((64, 96), 90, np.uint8))
+    assert encoder.encode(Image(opaque, opaque=True)) == encoder.encode(Image(opaque))
+    assert encoder.encode(Image(clear, opaque=False)) == encoder.encode(Image(clear))

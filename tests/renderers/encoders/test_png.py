@@ -1,7 +1,9 @@
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from renderers.encoders.base import EncodingError
-from renderers.encoders.png import PngEncoder
+from renderers.encoders.png import PngEncoder, encode_grey16
 from renderers.image import Image
 
 ENCODER = PngEncoder()
@@ -19,10 +21,19 @@ SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
 def decoded(data):
-    """RGBA by Pillow."""
+    """RGBA by Pillow, which spng and zlib confirm."""
+    found = chunks(data)
+    width, height, depth, colour_type = struct.unpack_from(">IIBB", found[b"IHDR"])
+    samples = {0: 1, 2: 3, 3: 1, 6: 4}[colour_type]
+    rows = zlib.decompress(found[b"IDAT"])
+    assert len(rows) == height * (1 + width * samples * depth // 8)
     with PIL.Image.open(io.BytesIO(data)) as image:
         image.load()
-        return image.mode, np.array(image.convert("RGBA"))
+        rgba = np.array(image.convert("RGBA"))
+        if colour_type in (2, 6):
+            other = imagecodecs.spng_decode(data)
+            np.testing.assert_array_equal(other, rgba[..., :samples])
+        return image.mode, rgba
 
 
 def chunks(data):
@@ -64,6 +75,150 @@ def test_palette_comes_back_exactly(pixels, palette):
     mode, found = decoded(ENCODER.encode(image))
     assert mode == "P"
     np.testing.assert_array_equal(found, image.rgba())
+
+
+@st.composite
+def scenes(draw):
+    """Pictures of up to 300 x 300: noise, flat parts, gradients, repeated pixels, with alpha."""
+    height, width = draw(st.integers(1, 300)), draw(st.integers(1, 300))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    y, x = np.mgrid[:height, :width]
+    bands = {
+        "noise": rng.integers(0, 256, (height, width)),
+        "flat": np.full((height, width), draw(st.integers(0, 255))),
+        "gradient": x + 2 * y + rng.integers(0, draw(st.integers(1, 9)), (height, width)),
+        "steps": (x // 7) * 40 + (y // 5) * 9,
+        "half": np.where(x + y > (width + height) // 2, 255, 0),
+    }
+    kinds = draw(st.lists(st.sampled_from(sorted(bands)), min_size=4, max_size=4))
+    pixels = np.stack([bands[kind] for kind in kinds], axis=-1).astype(np.uint8)
+    if draw(st.booleans()):
+        pixels[..., 3] = 255
+    if draw(st.booleans()):
+        factor = draw(st.integers(2, 9))
+        pixels = pixels[np.arange(height) // factor][:, np.arange(width) // factor]
+    return pixels
+
+
+@settings(max_examples=60, deadline=None)
+@given(scenes())
+def test_scenes_of_any_size(pixels):
+    mode, found = decoded(ENCODER.encode(Image(pixels)))
+    np.testing.assert_array_equal(found, pixels)
+    opaque = bool((pixels[..., 3] == 255).all())
+    assert mode == ("RGB" if opaque else "RGBA")
+    assert ENCODER.encode(Image(pixels, opaque=opaque)) == ENCODER.encode(Image(pixels))
+
+
+@settings(max_examples=50, deadline=None)
+@given(scenes(), st.integers(1, 256))
+def test_palettes_of_any_length(pixels, entries):
+    palette = np.random.default_rng(entries).integers(0, 256, (entries, 4), dtype=np.uint8)
+    palette[::2, 3] = 255
+    indexes = np.ascontiguousarray(pixels[..., 0] % np.uint16(entries), np.uint8)
+    image = Image(indexes, palette)
+    mode, found = decoded(ENCODER.encode(image))
+    assert mode == "P"
+    np.testing.assert_array_equal(found, image.rgba())
+
+
+@settings(max_examples=50, deadline=None)
+@given(scenes(), st.booleans())
+def test_grey16_comes_back_exactly(pixels, smooth):
+    low = np.uint16(0) if smooth else pixels[..., 1]
+    values = pixels[..., 0].astype(np.uint16) * np.uint16(200) + low
+    data = encode_grey16(values)
+    chunks(data)
+    with PIL.Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "I;16"
+        np.testing.assert_array_equal(np.array(image), values)
+    np.testing.assert_array_equal(imagecodecs.png_decode(data), values)
+
+
+def test_gdal_reads_grey16():
+    values = np.arange(300 * 200, dtype=np.uint16).reshape(200, 300)[::-1, ::2]
+    data = encode_grey16(values)
+    with (
+        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+        rasterio.MemoryFile(data) as file,
+        file.open() as dataset,
+    ):
+        found = dataset.read()
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found[0], values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros((3, 3), np.int16),
+        np.zeros((1, 3, 3), np.uint16),
+        np.zeros((0, 3), np.uint16),
+        np.zeros((1, 65536), np.uint16),
+    ],
+)
+def test_grey16_refuses_what_it_cannot_hold(values):
+    with pytest.raises(EncodingError):
+        encode_grey16(values)
+
+
+@pytest.mark.parametrize("noise", [0, 40])
+@pytest.mark.parametrize("shape", [(256, 256), (64, 4000), (4000, 3), (1100, 1000)])
+def test_bytes_never_explode(shape, noise):
+    """Noise is stored; rows that hide from the sample cost no more than that either."""
+    rng = np.random.default_rng(7)
+    pixels = rng.integers(0, 256, (*shape, 4), dtype=np.uint8)
+    quiet = rng.permutation(shape[0])[: shape[0] * noise // 100]
+    pixels[quiet] = 0
+    data = ENCODER.encode(Image(pixels))
+    np.testing.assert_array_equal(decoded(data)[1], pixels)
+    assert len(data) < pixels.size * 1.001 + shape[0] + 300
+
+
+def test_threads_do_not_share_their_working_arrays():
+    rng = np.random.default_rng(9)
+    pictures = [
+        rng.normal(100, spread, (96, 80 + spread, 4)).astype(np.uint8) for spread in range(1, 40)
+    ]
+    expected = [ENCODER.encode(Image(pixels)) for pixels in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            assert list(pool.map(lambda p: ENCODER.encode(Image(p)), pictures)) == expected
+
+
+@pytest.mark.parametrize(
+    ("colour", "most"), [((0, 0, 0, 0), 420), ((9, 200, 7, 255), 700), ((1, 2, 3, 40), 800)]
+)
+def test_one_colour_is_small(colour, most):
+    pixels = np.full((256, 256, 4), colour, np.uint8)
+    data = ENCODER.encode(Image(pixels))
+    assert len(data) < most
+    assert ENCODER.encode(Image(pixels.copy())) is data
+    np.testing.assert_array_equal(decoded(data)[1], pixels)
+
+
+def test_large_picture_of_one_colour():
+    pixels = np.full((1030, 1024, 4), (1, 2, 3, 255), np.uint8)
+    data = ENCODER.encode(Image(pixels))
+    assert len(data) < 20_000
+    np.testing.assert_array_equal(decoded(data)[1], pixels)
+
+
+def test_misaligned_pixels():
+    memory = np.random.default_rng(3).integers(0, 256, 20 * 30 * 4 + 1, dtype=np.uint8)
+    pixels = memory[1:].reshape(20, 30, 4)
+    np.testing.assert_array_equal(decoded(ENCODER.encode(Image(pixels)))[1], pixels)
+
+
+def test_pixels_that_must_not_be_written():
+    pixels = np.random.default_rng(3).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    palette = np.random.default_rng(3).integers(0, 256, (256, 4), dtype=np.uint8)
+    for image in (Image(pixels), Image(pixels[..., 0].copy(), palette)):
+        image.pixels.setflags(write=False)
+        np.testing.assert_array_equal(decoded(ENCODER.encode(image))[1], image.rgba())
+    values = np.arange(60, dtype=np.uint16).reshape(6, 10)
+    values.setflags(write=False)
+    np.testing.assert_array_equal(imagecodecs.png_decode(encode_grey16(values)), values)
 
 
 def test_noise_and_large_pictures():

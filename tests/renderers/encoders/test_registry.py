@@ -7,15 +7,27 @@ from renderers.encoders.registry import EncoderRegistry, default_encoders
 
 def test_default_formats():
     encoders = default_encoders()
-    assert encoders.media_types == ("image/png", "image/jpeg", "image/webp")
-    assert [e.supports_alpha for e in encoders] == [True, False, True]
+    assert encoders.media_types == (
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "image/avif",
+    )
+    assert [e.supports_alpha for e in encoders] == [True, False, True, True]
     for media_type in encoders.media_types:
         assert encoders.get(media_type).media_type == media_type
 
 
 @pytest.mark.parametrize(
     ("extension", "media_type"),
-    [("png", "png"), ("jpg", "jpeg"), ("jpeg", "jpeg"), ("JPG", "jpeg"), ("webp", "webp")],
+    [
+        ("png", "png"),
+        ("jpg", "jpeg"),
+        ("jpeg", "jpeg"),
+        ("JPG", "jpeg"),
+        ("webp", "webp"),
+        ("avif", "avif"),
+    ],
 )
 def test_extensions(extension, media_type):
     assert default_encoders().for_extension(extension).media_type == f"image/{media_type}"
