@@ -11,14 +11,18 @@ than once in part and once as a whole, however many tiles of a screen ask for it
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from cache.memory import SizedLru
 from cache.singleflight import SingleFlight
 from renderers.background import Background
-from renderers.partial import PartialLoad, part_of
+from renderers.completion import Completions
+from renderers.errors import SourceChangedError, SourceCorruptError, SourceUnsupportedError
+from renderers.held import FIRST_READ, HeldSource, plain
+from renderers.partial import PartialLoad, ReadableFile, part_of
+from renderers.pyramids.pyramids import Pyramids
 from renderers.readers.base import Block, BlockId, PixelWindow, RasterIndex, Reader
 from renderers.readers.registry import ReaderRegistry
 from renderers.scene import BandAsset, ObjectRef
@@ -27,9 +31,12 @@ from renderers.stores import ByteSource, StoreRegistry
 from renderers.together import together
 
 FileKey = tuple[str, str, str]
-BlockKey = tuple[FileKey, BlockId]
-#: A block, and whether as a whole; beside each other in one cache.
-StoredKey = tuple[FileKey, BlockId, bool]
+#: A file, and the nodata value that the catalogue gives it: levels kept beside it depend on that.
+OpenKey = tuple[FileKey, str]
+#: A file, and what `RasterIndex.identity` says of a block in it.
+BlockKey = tuple[FileKey, Hashable]
+#: The same, and whether the block as a whole; beside each other in one cache.
+StoredKey = tuple[FileKey, Hashable, bool]
 
 #: Bytes that an open file counts for beside its index, and for each byte of the index's stored
 #: form, which is packed: offsets become arrays of 8 bytes, headers become objects.
@@ -44,9 +51,10 @@ class OpenFile:
     Attributes:
         source: Where its bytes come from, pinned to its ETag.
         reader: What decodes them.
-        index: What the header said.
+        index: What the header said; where it is not `complete`, the cache completes it soon.
         fresh: True when the index was built now and not taken from the catalogue.
         cost: Bytes that it counts for in the cache of open files.
+        asset: The band it was opened for, while the index is not complete.
     """
 
     source: ByteSource
@@ -54,6 +62,7 @@ class OpenFile:
     index: RasterIndex
     fresh: bool
     cost: int
+    asset: BandAsset | None = None
 
     @property
     def key(self) -> FileKey:
@@ -72,7 +81,7 @@ class _Load:
         partial: Set where it is one block, of which windows were asked for.
     """
 
-    task: "asyncio.Task[dict[BlockId, Block]]"
+    task: "asyncio.Task[dict[BlockKey, Block]]"
     keys: tuple[BlockKey, ...]
     waiting: int = 0
     partial: PartialLoad | None = None
@@ -89,16 +98,29 @@ class FileCache:
         *,
         block_bytes: int = 512 * 1024 * 1024,
         index_bytes: int = 128 * 1024 * 1024,
+        pyramids: Pyramids | None = None,
     ) -> None:
+        """Begin with nothing open.
+
+        Args:
+            stores: Where bytes come from.
+            readers: What reads them.
+            pool: Threads that decode.
+            block_bytes: Memory for decoded blocks.
+            index_bytes: Memory for open files.
+            pyramids: Levels kept beside files; None keeps none. Closed with this.
+        """
         self._stores = stores
         self._readers = readers
         self._pool = pool
-        self._files: SizedLru[FileKey, OpenFile] = SizedLru(index_bytes, lambda f: f.cost)
+        self._pyramids = pyramids
+        self._files: SizedLru[OpenKey, OpenFile] = SizedLru(index_bytes, lambda f: f.cost)
         self._blocks: SizedLru[StoredKey, Block] = SizedLru(block_bytes, lambda b: b.nbytes + 200)
-        self._opening: SingleFlight[FileKey, OpenFile] = SingleFlight()
+        self._opening: SingleFlight[OpenKey, OpenFile] = SingleFlight()
         self._loading: dict[BlockKey, _Load] = {}
         self._in_part: dict[BlockKey, _Load] = {}
         self._background: Background[BlockKey, Block] = Background(self._is_idle, self._keep)
+        self._completions: Completions[OpenFile] = Completions(self._completed)
 
     async def open(self, asset: BandAsset) -> OpenFile:
         """Return the open file of a band.
@@ -106,16 +128,37 @@ class FileCache:
         Raises:
             SourceError: It cannot be reached, or no reader can decode it.
         """
-        key = asset.ref.key
+        key = _open_key(asset)
         found = self._files.get(key)
         if found is None:
             found = await self._opening.run(key, lambda: self._open(asset))
             self._files.set(key, found)
         return found
 
+    def known(self, asset: BandAsset) -> OpenFile | None:
+        """Return the file of a band if it is open. May be called from any thread."""
+        return self._files.get(_open_key(asset))
+
+    def at_hand(
+        self, file: OpenFile, wanted: Sequence[BlockId], window: PixelWindow | None = None
+    ) -> dict[BlockId, Block] | None:
+        """Return decoded blocks if all are in memory, else None; see `blocks`.
+
+        May be called from any thread.
+        """
+        out: dict[BlockId, Block] = {}
+        for block_id in wanted:
+            block = self._blocks.get((*_key(file, block_id), True))
+            if block is None:
+                block = self._kept(file, block_id, part_of(file.index, block_id, window))
+            if block is None:
+                return None
+            out[block_id] = block
+        return out
+
     def forget(self, asset: BandAsset) -> None:
         """Drop the open file of a band, for example because its ETag changed."""
-        self._files.delete(asset.ref.key)
+        self._files.delete(_open_key(asset))
 
     async def blocks(
         self, file: OpenFile, wanted: Sequence[BlockId], window: PixelWindow | None = None
@@ -132,6 +175,7 @@ class FileCache:
         Raises:
             SourceError: Bytes could not be read or decoded.
         """
+        await self._locate(file, wanted)
         parts = {b: part_of(file.index, b, window) for b in wanted}
         out: dict[BlockId, Block] = {}
         loads: dict[_Load, list[BlockId]] = {}
@@ -146,26 +190,38 @@ class FileCache:
                 missing.append(block_id)
         if missing:
             loads[self._begin(file, missing)] = missing
+        if self._pyramids is not None:
+            self._pyramids.used(
+                file.source, file.reader, file.index, wanted, lambda: self._renew(file)
+            )
         if loads:
-            await self._wait(loads, out)
+            await self._wait(file, loads, out)
         if not all(out[b].covers(part) for b, part in parts.items()):
             raise RuntimeError("a partial block was about to be used outside of its window")
+        self._completions.start(file)
         return out
 
     async def close(self) -> None:
         """Forget what waits in the background and wait for what runs there."""
+        await self._completions.close()
+        if self._pyramids is not None:
+            await self._pyramids.close()
         await asyncio.to_thread(self._background.close)
+
+    def _renew(self, file: OpenFile) -> None:
+        """Have a file opened anew, as levels were made beside it; running requests keep theirs."""
+        self._files.delete_where(lambda key: key[0] == file.key)
 
     def _kept(self, file: OpenFile, block_id: BlockId, part: PixelWindow | None) -> Block | None:
         """Return a block from the cache, whole or with the part that is needed."""
-        block = self._blocks.get((file.key, block_id, True))
+        block = self._blocks.get((*_key(file, block_id), True))
         if block is None and part is not None:
-            block = self._blocks.get((file.key, block_id, False))
+            block = self._blocks.get((*_key(file, block_id), False))
         return block if block is not None and block.covers(part) else None
 
     def _running(self, file: OpenFile, block_id: BlockId, part: PixelWindow | None) -> _Load | None:
         """Return a load that will give the block or its part: a running one or one in part."""
-        key = (file.key, block_id)
+        key = _key(file, block_id)
         running = self._loading.get(key)
         if running is not None:
             return running
@@ -184,13 +240,15 @@ class FileCache:
 
     def _begin(self, file: OpenFile, missing: Sequence[BlockId]) -> _Load:
         """Start one round of fetching and decoding, which others may join."""
-        keys = tuple((file.key, block_id) for block_id in missing)
+        keys = tuple(_key(file, block_id) for block_id in missing)
         load = _Load(asyncio.ensure_future(self._load(file, missing)), keys)
         self._loading.update(dict.fromkeys(keys, load))
         load.task.add_done_callback(lambda _: self._forget_load(load))
         return load
 
-    async def _wait(self, loads: dict["_Load", list[BlockId]], out: dict[BlockId, Block]) -> None:
+    async def _wait(
+        self, file: OpenFile, loads: dict["_Load", list[BlockId]], out: dict[BlockId, Block]
+    ) -> None:
         """Take the wanted blocks of several rounds; rounds that nobody waits for are cancelled."""
         for load in loads:
             load.waiting += 1
@@ -198,7 +256,7 @@ class FileCache:
             for load, block_ids in loads.items():
                 # Shielded: when this caller goes away, others still get their blocks.
                 blocks = await asyncio.shield(load.task)
-                out.update({block_id: blocks[block_id] for block_id in block_ids})
+                out.update({block_id: blocks[_key(file, block_id)] for block_id in block_ids})
         finally:
             self._leave(loads)
             # A task holds its error, which holds this frame and with it all that it had in hand.
@@ -227,18 +285,71 @@ class FileCache:
             "blocks": self._blocks.stats(),
             "files": self._files.stats(),
             "background": self._background.stats(),
+            "pyramids": {} if self._pyramids is None else self._pyramids.stats(),
         }
 
+    def when_complete(
+        self, file: OpenFile, name: Hashable, then: Callable[[OpenFile], None]
+    ) -> None:
+        """Call `then` with the file once its index is complete; see `Completions.then`."""
+        self._completions.then(file, name, then)
+
+    async def settled(self) -> None:
+        """Wait until the indexes of all files that were read are complete."""
+        await self._completions.settled()
+
+    async def _locate(self, file: OpenFile, wanted: Sequence[BlockId]) -> None:
+        """Find blocks in a file whose index is not complete.
+
+        Raises:
+            SourceChangedError: The file is not what its beginning says; open it again.
+            SourceError: Other kinds, by what the store answered.
+        """
+        if file.index.complete:
+            return
+        try:
+            await file.reader.locate(file.source, file.index, wanted)
+        except (SourceUnsupportedError, SourceCorruptError) as error:
+            await self._completions.refuse(file, error)
+            message = "a source file is not what its beginning says"
+            raise SourceChangedError(message, detail=error.detail) from error
+
+    async def _completed(self, old: OpenFile, index: RasterIndex | None) -> OpenFile | None:
+        """Put a file with its complete index in the place of one without, or drop all of it."""
+        if index is None or old.asset is None:
+            self._renew(old)
+            self._blocks.delete_where(lambda key: key[0] == old.key)
+            return None
+        new = await self._opened(old.asset, plain(old.source), old.reader, index)
+        if self._files.get(_open_key(old.asset)) is old:
+            self._files.set(_open_key(old.asset), new)
+        return new
+
     async def _open(self, asset: BandAsset) -> OpenFile:
-        source = await self._stores.open(asset.ref).pinned()
+        source = self._stores.open(asset.ref)
         if asset.index is not None:
             reader = self._readers.get(asset.reader)
-            index = reader.load_index(asset.index)
-            return OpenFile(source, reader, index, fresh=False, cost=_cost(asset.index))
-        reader, index = await self._readers.identify(source)
-        return OpenFile(source, reader, index, fresh=True, cost=_cost(index.to_bytes()))
+            return await self._opened(
+                asset, await source.pinned(), reader, reader.load_index(asset.index)
+            )
+        held = await HeldSource.begin(source, FIRST_READ)
+        soon = not self._completions.refused(held.ref.key)
+        reader, index = await self._readers.identify(held, soon=soon)
+        if not index.complete:
+            return OpenFile(held, reader, index, fresh=True, cost=_FILE_COST, asset=asset)
+        return await self._opened(asset, held.plain, reader, index)
 
-    async def _load(self, file: OpenFile, missing: Sequence[BlockId]) -> dict[BlockId, Block]:
+    async def _opened(
+        self, asset: BandAsset, source: ByteSource, reader: Reader, index: RasterIndex
+    ) -> OpenFile:
+        """Return a file with a complete index, and with the levels that are kept beside it."""
+        stored = index.to_bytes() if asset.index is None else asset.index
+        if self._pyramids is not None:
+            nodata = index.info.nodata if asset.nodata is None else asset.nodata
+            reader, index = await self._pyramids.attach(source, reader, index, nodata)
+        return OpenFile(source, reader, index, fresh=asset.index is None, cost=_cost(stored))
+
+    async def _load(self, file: OpenFile, missing: Sequence[BlockId]) -> dict[BlockKey, Block]:
         """Decode whole blocks, from bytes that are at hand where there are such."""
         loop = asyncio.get_running_loop()
         decoding = {b: at_hand for b in missing if (at_hand := self._at_hand(file, b)) is not None}
@@ -248,31 +359,32 @@ class FileCache:
             decoding[block_id] = loop.run_in_executor(
                 self._pool, file.reader.decode, file.index, block_id, part
             )
-        blocks = dict(zip(decoding, await together(*decoding.values()), strict=True))
-        for block_id, block in blocks.items():
-            self._keep((file.key, block_id), block)
+        decoded = await together(*decoding.values())
+        blocks = {_key(file, b): block for b, block in zip(decoding, decoded, strict=True)}
+        for key, block in blocks.items():
+            self._keep(key, block)
         return blocks
 
     def _at_hand(self, file: OpenFile, block_id: BlockId) -> "asyncio.Future[Block] | None":
         """Return a whole decode of bytes that were fetched for a part of the block, if any."""
-        key = (file.key, block_id)
+        key = _key(file, block_id)
         load = self._in_part.get(key)
         if load is not None and load.partial is not None and load.partial.fetched:
             work = load.partial.whole
             return asyncio.get_running_loop().run_in_executor(self._pool, work)
         return self._background.take(key, self._pool)
 
-    async def _load_part(self, partial: PartialLoad) -> dict[BlockId, Block]:
+    async def _load_part(self, partial: PartialLoad) -> dict[BlockKey, Block]:
         """Decode the windows of one block that were asked for until it can be decoded."""
         await partial.fetch()
         block = await asyncio.get_running_loop().run_in_executor(self._pool, partial.decode)
-        key = (partial.file.key, partial.block_id)
+        key = _key(partial.file, partial.block_id)
         if block.window is None:
             self._keep(key, block)
         elif key not in self._loading and self._blocks.get((*key, True)) is None:
             self._blocks.set((*key, False), block)
             self._background.put(key, partial.whole, partial.size)
-        return {partial.block_id: block}
+        return {key: block}
 
     def _keep(self, key: BlockKey, block: Block) -> None:
         """Keep a whole block, in place of a part of it."""
@@ -281,6 +393,14 @@ class FileCache:
 
     def _is_idle(self) -> bool:
         return not self._loading and not self._in_part
+
+
+def _open_key(asset: BandAsset) -> OpenKey:
+    return asset.ref.key, repr(asset.nodata)
+
+
+def _key(file: ReadableFile, block_id: BlockId) -> BlockKey:
+    return file.key, file.index.identity(block_id)
 
 
 def _cost(stored: bytes) -> int:

@@ -1,8 +1,8 @@
 """What every reader gives: a read index, the blocks it needs, and decoded pixels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,6 +127,35 @@ class Block:
     data: NDArray[Any]
     mask: NDArray[np.uint8] | None = None
     window: PixelWindow | None = None
+    #: Where kernels find it: addresses of the first value and of the mask (0 for none), bytes from
+    #: band to band, pixels from row to row.
+    address: int = field(init=False, repr=False, compare=False)
+    mask_address: int = field(init=False, repr=False, compare=False)
+    step: int = field(init=False, repr=False, compare=False)
+    stride: int = field(init=False, repr=False, compare=False)
+    _holds: dict[float, bool] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        mask = self.mask
+        for array in (self.data,) if mask is None else (self.data, mask):
+            if not array.flags.c_contiguous:
+                raise ValueError("the arrays of a block are C-contiguous")
+        told = {
+            "address": self.data.__array_interface__["data"][0],
+            "mask_address": 0 if mask is None else mask.__array_interface__["data"][0],
+            "step": self.data.strides[0],
+            "stride": self.data.shape[2],
+            "_holds": {},
+        }
+        for name, value in told.items():
+            object.__setattr__(self, name, value)
+
+    def holds(self, value: float) -> bool:
+        """Tell whether any pixel has this stored value."""
+        found = self._holds.get(value)
+        if found is None:
+            found = self._holds[value] = bool((self.data == value).any())
+        return found
 
     def covers(self, window: PixelWindow | None) -> bool:
         """Tell whether all pixels of a window (None: of the block) are there."""
@@ -154,6 +183,14 @@ class RasterIndex(ABC):
     @abstractmethod
     def to_bytes(self) -> bytes:
         """Serialise; `Reader.load_index` reads it back. Only offsets, lengths and header facts."""
+
+    def identity(self, block: BlockId) -> Hashable:
+        """Return what tells a block of this file from its others in caches.
+
+        Not always the block's own id: where levels are kept beside a file, their numbers change
+        when one more is there.
+        """
+        return block
 
     def plane_of(self, band: int) -> tuple[int, int]:
         """Return (plane, position within the plane's block) of a band number from 1."""
