@@ -13,7 +13,7 @@ from styles import opcodes
 
 CODE = """
 from renderers.kernels import png
-kernel = png.lowest_alpha
+kernel = png.extremes
 print(list(kernel.stats.cache_hits.values()), list(kernel.stats.cache_misses.values()))
 """
 
