@@ -146,3 +146,22 @@ def test_a_tile_is_not_proven_by_its_own_word() -> None:
         known.learn(bytes(place.stop - place.start), place.start)
     known.learn(data[place.start : place.stop], place.start)
     assert known.proven(tile)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["same", "next", "other", "chain", "noise"]),
+)
+def test_comments_in_sight_of_their_tile_part_are_passed_over(seed, kind) -> None:
+    random = np.random.default_rng(seed)
+    stream = stream_of(random)
+    victim = int(random.integers(8, COUNT))
+    stream.parts[victim].extra = hostile_comment(stream, victim, kind, random)
+    stream.parts[victim - 1].body = packet_bytes(random, 2 * CONTEXT)
+    data = stream.to_bytes()
+    known = known_of(stream, data)
+    start = stream.starts()[victim] - CONTEXT - 10
+    known.learn(data[start:], start)
+    assert set(range(victim, COUNT)) <= known.heads.keys()
+    assert_true(known, stream)
