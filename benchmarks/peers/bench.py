@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.peers import mapserver, ours, pictures, titiler
 from benchmarks.peers.cases import Case, Window, windows
-from benchmarks.peers.measure import MEDIA_TYPES, Lane, run
+from benchmarks.peers.measure import Lane, run
 from benchmarks.peers.scene import SceneFiles
 
 SERVER_CORE = 0
@@ -68,7 +68,9 @@ class Bench:
             mine, gone = self._start_ours(stack, case, chosen[0])
             peers = {name: self._start_peer(stack, case, name) for name in names}
             lanes = {id(lane): lane for pair in (mine, *peers.values()) if pair for lane in pair}
-            run(list(lanes.values()), chosen, rounds, MEDIA_TYPES[case.extension])
+            run(list(lanes.values()), chosen, rounds, case.extension)
+            for lane in mine or ():
+                ours.check_caches(lane.server)
             asked = {"tiles": len(chosen), "pixels": chosen[0].pixels, "rounds": rounds}
             absent = {"ours_absent": gone} if gone else {}
             return [

@@ -59,9 +59,9 @@ class FastCgiClient:
         )
         head, _, body = self._answer(address).partition(b"\r\n\r\n")
         headers = BytesParser().parsebytes(head + b"\r\n\r\n")
-        status = str(headers.get("Status", "200"))
-        if not status.startswith("200"):
-            raise AnswerError(f"{status} for {address}: {body[:300]!r}")
+        status = int(str(headers.get("Status", "200"))[:3])
+        if status != 200:
+            raise AnswerError(f"{status} for {address}: {body[:300]!r}", status)
         return headers.get_content_type(), body
 
     def _answer(self, address: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -111,14 +112,32 @@ def coverage_address(window: Window, scene: SceneFiles) -> str:
 
 
 def absent(case: Case, server: Server, window: Window, scene: SceneFiles) -> str:
-    """Return why this server cannot be asked a case, "" where it can."""
+    """Return why this server cannot be asked a case, "" where it can.
+
+    Raises:
+        AnswerError: It knows the route and still does not answer.
+    """
     if case.zoom is not None:
         return ""
     try:
         server.client.get(coverage_address(window, scene))
     except AnswerError as error:
-        return f"no route for coverages: {error}"
+        if error.status != 404:
+            raise
+        return "no route that answers a subset"
     return ""
+
+
+def check_caches(server: Server) -> None:
+    """Make sure that no answer came from the cache of rendered tiles.
+
+    Raises:
+        RuntimeError: One did, or the metrics do not tell.
+    """
+    _, body = server.client.get("/metrics")
+    hits = re.search(r'^tileserver_tile_cache\{what="hits"\} (\S+)$', body.decode(), re.MULTILINE)
+    if hits is None or float(hits[1]) != 0:
+        raise RuntimeError(f"{server.name} answered from its tile cache: {hits and hits[1]}")
 
 
 def _tileserver() -> str:
@@ -132,6 +151,8 @@ def _environment(scene: SceneFiles, catalogue: Path, **settings: str) -> dict[st
         "file_roots": json.dumps([str(scene.folder)]),
         **settings,
     }
+    if "adhoc_urls" in Settings.model_fields:
+        told["adhoc_urls"] = json.dumps([str(scene.folder)])
     return plain_environment() | {f"TILESERVER_{k.upper()}": v for k, v in told.items()}
 
 

@@ -9,7 +9,9 @@ from PIL import Image
 from rasterio.io import MemoryFile
 
 
-def compare(ours: Mapping[str, bytes], theirs: Mapping[str, bytes], extension: str) -> dict:  # type: ignore[type-arg]
+def compare(
+    ours: Mapping[str, bytes], theirs: Mapping[str, bytes], extension: str
+) -> dict[str, float | None]:
     """Compare answers to the same requests.
 
     Args:

@@ -17,7 +17,15 @@ _QUIET_SECONDS, _QUIET_CPU, _SETTLE_SECONDS = 0.05, 0.001, 120.0
 
 
 class AnswerError(Exception):
-    """A server answered something else than the picture it was asked for."""
+    """A server answered something else than the picture it was asked for.
+
+    Attributes:
+        status: HTTP status, 200 where that was good and the answer was not.
+    """
+
+    def __init__(self, message: str, status: int = 200) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Client(Protocol):
@@ -35,19 +43,27 @@ class Client(Protocol):
 
 
 class HttpClient:
-    """One kept HTTP connection."""
+    """One kept HTTP connection, opened again where the server has closed it while others ran."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
     def get(self, address: str) -> tuple[str, bytes]:
         """Return media type and body of an answer of status 200."""
-        self._connection.request("GET", address)
-        answer = self._connection.getresponse()
+        try:
+            answer = self._answer(address)
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            # uvicorn ends a connection that was idle for 5 s; the next request opens another
+            self._connection.close()
+            answer = self._answer(address)
         body = answer.read()
         if answer.status != 200:
-            raise AnswerError(f"{answer.status} for {address}: {body[:300]!r}")
+            raise AnswerError(f"{answer.status} for {address}: {body[:300]!r}", answer.status)
         return answer.headers.get_content_type(), body
+
+    def _answer(self, address: str) -> http.client.HTTPResponse:
+        self._connection.request("GET", address)
+        return self._connection.getresponse()
 
     def close(self) -> None:
         """End the connection."""
