@@ -295,8 +295,10 @@ class FileCache:
         self._completions.then(file, name, then)
 
     async def settled(self) -> None:
-        """Wait until the indexes of all files that were read are complete."""
+        """Wait until the indexes of all files that were read are complete, and kept levels made."""
         await self._completions.settled()
+        if self._pyramids is not None:
+            await self._pyramids.settled()
 
     async def _locate(self, file: OpenFile, wanted: Sequence[BlockId]) -> None:
         """Find blocks in a file whose index is not complete.

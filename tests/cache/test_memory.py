@@ -24,6 +24,16 @@ def test_least_recently_used_goes_first():
     assert lru.get("a") == b"12345"
 
 
+def test_values_go_by_what_their_keys_are():
+    lru = SizedLru[str, bytes](10, len)
+    for key in ("a1", "a2", "b1"):
+        lru.set(key, b"123")
+    lru.delete_where(lambda key: key.startswith("a"))
+    assert lru.get("a1") is None
+    assert lru.get("b1") == b"123"
+    assert lru.stats()["bytes"] == 3
+
+
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 60)), max_size=80))
 def test_never_holds_more_than_its_capacity(writes):
     lru = SizedLru[int, bytes](100, len)

@@ -35,9 +35,9 @@ async def test_an_index_that_had_to_be_built_is_kept_for_the_next_start(stock, m
     looked = []
     original = ReaderRegistry.identify
 
-    async def identify(self, source):
+    async def identify(self, source, **how):
         looked.append(source.ref)
-        return await original(self, source)
+        return await original(self, source, **how)
 
     monkeypatch.setattr(ReaderRegistry, "identify", identify)
     async with running(stock.settings) as app:
