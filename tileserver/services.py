@@ -9,6 +9,8 @@ from cache.memory import MemoryCache
 from renderers.draw import Renderer
 from renderers.encoders.registry import default_encoders
 from renderers.files import FileCache, OpenFile
+from renderers.pyramids.folder import PyramidFolder
+from renderers.pyramids.pyramids import Pyramids
 from renderers.readers.registry import ReaderRegistry, default_registry
 from renderers.scene import Scene
 from renderers.stores import StoreOptions, StorePolicy, StoreRegistry
@@ -69,6 +71,13 @@ def open_tools(settings: Settings) -> Tools:
     return Tools(settings, stores, readers, catalogue)
 
 
+def open_pyramids(settings: Settings) -> Pyramids | None:
+    """Return the levels kept beside files, None where the settings keep none."""
+    if not settings.pyramid_bytes:
+        return None
+    return Pyramids(PyramidFolder(settings.cache_dir / "pyramids", settings.pyramid_bytes))
+
+
 class Services:
     """What a running server needs. `await close()` when done."""
 
@@ -85,6 +94,7 @@ class Services:
             self._pool,
             block_bytes=settings.block_cache_bytes,
             index_bytes=settings.index_cache_bytes,
+            pyramids=open_pyramids(settings),
         )
         self.tiles = MemoryCache(settings.tile_cache_bytes)
         self.admission = Admission(settings.max_rendering or 4 * threads, settings.max_queue)
@@ -109,6 +119,8 @@ class Services:
             "tile_cache": dict(self.tiles.stats()),
             "block_cache": dict(files["blocks"]),
             "file_cache": dict(files["files"]),
+            "background": dict(files["background"]),
+            "pyramids": dict(files["pyramids"]),
             "stores": {"requests": self.stores.requests, "bytes": self.stores.bytes_read},
             "queue": {"inside": self.admission.inside, "refused": self.admission.refused},
         }
@@ -117,6 +129,7 @@ class Services:
         """Finish what is being kept, then close the catalogue and the threads."""
         if self._saving:
             await asyncio.wait(self._saving, timeout=5)
+        await self.files.close()
         self.catalogue.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 

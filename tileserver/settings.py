@@ -87,7 +87,8 @@ class Settings(BaseSettings):
         Path(".tileserver"), description="Folder of the catalogue database; must be kept."
     )
     cache_dir: Path = Field(
-        Path(".tileserver/cache"), description="Folder of spooled files; may be lost."
+        Path(".tileserver/cache"),
+        description="Folder of spooled files and pyramids; may be lost, and be shared by servers.",
     )
     stores: list[StoreSettings] = Field([], description="Object stores and their credentials.")
     file_roots: list[Path] = Field([], description="Folders that local products may lie in.")
@@ -121,6 +122,11 @@ class Settings(BaseSettings):
     tile_cache_bytes: int = Field(256 * MB, ge=0, description="Memory for rendered tiles.")
     block_cache_bytes: int = Field(512 * MB, ge=0, description="Memory for decoded blocks.")
     index_cache_bytes: int = Field(64 * MB, ge=0, description="Memory for open files' indexes.")
+    pyramid_bytes: int = Field(
+        4096 * MB,
+        ge=0,
+        description="Disk in `cache_dir` for low zooms kept beside the files; 0 keeps none.",
+    )
     tile_max_age: int = Field(
         60, ge=0, description="Seconds that clients may keep answers without a version token."
     )
