@@ -2,7 +2,6 @@
 
 import functools
 import struct
-import threading
 import zlib
 from typing import Final
 
@@ -30,8 +29,6 @@ _SMALL: Final = 4096
 _FLAT_RATIO: Final = 40
 #: Largest picture of one colour whose file is kept, in pixels; each file has 0.2 to 4 kB.
 _KEPT_PIXELS: Final = 1 << 20
-#: Largest working array that a thread keeps; fresh memory costs 10 % more time (page faults).
-_KEPT_BYTES: Final = 4 << 20
 #: Largest chunk (section 5.3).
 _LONGEST_CHUNK: Final = 2**31 - 1
 
@@ -56,7 +53,7 @@ class PngEncoder:
             colour = pixels[: 3 if opaque else 4].tobytes()
             return _one_colour(image.width, image.height, colour)
         size = (3 if opaque else 4) * image.width
-        rows = _scratch.rows(image.height * (1 + size) + SLACK)
+        rows = np.empty(image.height * (1 + size) + SLACK, np.uint8)
         if opaque:
             kernels.filter_rgb(pixels, image.height, image.width, rows)
         else:
@@ -81,7 +78,7 @@ def encode_grey16(values: NDArray[np.uint16]) -> bytes:
     if not (1 <= width <= _MAX_SIZE and 1 <= height <= _MAX_SIZE):
         raise EncodingError(f"image/png pictures are 1 to {_MAX_SIZE} pixels wide and high")
     samples = values.astype(">u2", order="C").view(np.uint8).reshape(-1)
-    rows = _scratch.rows(height * (1 + 2 * width) + SLACK)
+    rows = np.empty(height * (1 + 2 * width) + SLACK, np.uint8)
     kernels.filter_bytes(samples, height, 2 * width, 2, rows)
     return _file(_head(width, height, 16, _GREY), rows, height, 2 * width, 2)
 
@@ -99,7 +96,7 @@ def _indexed(indexes: UInt8Array, palette: UInt8Array) -> bytes:
     colours = palette[order[:entries]]
     if entries == 1 and width * height <= _KEPT_PIXELS:
         return _one_entry(width, height, colours.tobytes())
-    rows = _scratch.rows(height * (1 + width) + SLACK)
+    rows = np.empty(height * (1 + width) + SLACK, np.uint8)
     kernels.filter_indexes(indexes, table, rows)
     head = _head(width, height, 8, _INDEXED) + _palette(colours, translucent)
     return _file(head, rows, height, width, 1)
@@ -160,7 +157,7 @@ def _file(head: bytes, rows: UInt8Array, height: int, size: int, distance: int) 
     start = len(head) + 8
     # Room for rows that do not compress, for the last row at its worst (14 bits per byte and the
     # store behind it), and for what follows the data.
-    out = _scratch.out(start + HEAD + total + 2 * size + 64)
+    out = np.empty(start + HEAD + total + 2 * size + 64, np.uint8)
     end = 0
     if total >= _SMALL:
         end = deflate_rows(rows, height, 1 + size, distance, out, start + len(_ZLIB_HEAD))
@@ -195,30 +192,3 @@ def _check_length(length: int) -> None:
 def _chunk(kind: bytes, data: bytes) -> bytes:
     check = zlib.crc32(data, zlib.crc32(kind))
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", check)))
-
-
-class _Scratch(threading.local):
-    """Working arrays of one thread; what leaves the encoder is copied out of them."""
-
-    def __init__(self) -> None:
-        self._rows = np.empty(0, np.uint8)
-        self._out = np.empty(0, np.uint8)
-
-    def rows(self, size: int) -> UInt8Array:
-        """Return uint8 of at least `size`, content undefined."""
-        if size > _KEPT_BYTES:
-            return np.empty(size, np.uint8)
-        if self._rows.size < size:
-            self._rows = np.empty(size, np.uint8)
-        return self._rows
-
-    def out(self, size: int) -> UInt8Array:
-        """Return another one."""
-        if size > _KEPT_BYTES:
-            return np.empty(size, np.uint8)
-        if self._out.size < size:
-            self._out = np.empty(size, np.uint8)
-        return self._out
-
-
-_scratch = _Scratch()

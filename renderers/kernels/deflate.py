@@ -27,8 +27,8 @@ from renderers.kernels.options import inlined, kernel
 
 Bytes = NDArray[np.uint8]
 
-#: Rows whose symbols are counted for the code. 32 rows of 256 cost 2 % of the time; all of them
-#: save 0.3 % of the bytes on satellite pictures and cost a quarter of the time.
+#: Rows whose symbols are counted for the code. 32 rows of 256 cost 0.015 ms of 0.27; all of them
+#: cost 0.11 ms and save 0.1 to 0.8 % of the bytes.
 SAMPLED_ROWS: Final = 32
 #: Spreads the sampled rows over every phase, as pictures that were enlarged repeat rows.
 _GOLDEN = 0.6180339887498949

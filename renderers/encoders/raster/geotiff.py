@@ -4,7 +4,7 @@ import html
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import imagecodecs
@@ -37,8 +37,8 @@ class Options:
     Attributes:
         compression: Of every block by itself.
         tile: Side of square tiles, a multiple of 16; None writes strips.
-        alpha: Add a last band that is the type's largest value where any band has data, else 0.
-            Then neither mask nor nodata is written.
+        alpha: Add a last band that tells where any band has data, see `alpha_range`. Then neither
+            mask nor nodata is written.
         rows: Rows of a strip; None chooses.
     """
 
@@ -85,7 +85,8 @@ class Stream:
         done = 0
         # One block of full alpha serves the whole file: it is read from the core's own cache.
         shape = (self.rows, self.form.width)
-        full = np.full(shape if self.alpha else (0, 0), opaque(self.form.dtype), self.form.dtype)
+        opaque = alpha_range(self.form.dtype)[1]
+        full = np.full(shape if self.alpha else (0, 0), opaque, self.form.dtype)
         for data, valid in chunks:
             wanted = min(self.rows, self.form.height - done)
             bands = self.form.bands - (1 if self.alpha else 0)
@@ -109,7 +110,8 @@ class Stream:
         if self.alpha:
             alpha = full[: data.shape[1]]
             if not whole:
-                alpha = np.where(valid.any(axis=0), alpha, np.zeros_like(alpha))
+                alpha = alpha.copy()
+                alpha[~valid.any(axis=0)] = alpha_range(self.form.dtype)[0]
             yield from self._cut(alpha)
         if self.form.mask:
             yield from self._cut_mask(common_mask(valid))
@@ -188,9 +190,14 @@ class GeoTiffEncoder:
         return b"".join((tiff.header(form, said, sizes), *packed))
 
 
-def opaque(dtype: np.dtype[Any]) -> float | int:
-    """Return what an alpha band holds where there is data: the type's largest value."""
-    return 1 if dtype.kind in "fc" else int(np.iinfo(dtype).max)
+def alpha_range(dtype: np.dtype[Any]) -> tuple[float | int, float | int]:
+    """Return what an alpha band holds where there is no data, and where there is.
+
+    The type's smallest and largest value, as rio-tiler has it: -32768 and 32767 for int16.
+    """
+    limits: Any = np.finfo(dtype) if dtype.kind in "fc" else np.iinfo(dtype)
+    whole = dtype.kind in "ui"
+    return (int(limits.min), int(limits.max)) if whole else (float(limits.min), float(limits.max))
 
 
 def _plan(raster: Raster, options: Options, masked: bool) -> tuple[Stream, tiff.Described]:
@@ -200,7 +207,8 @@ def _plan(raster: Raster, options: Options, masked: bool) -> tuple[Stream, tiff.
         raise EncodingError(f"GeoTIFF has no values of type {dtype}")
     if (height, width) != (raster.geobox.height, raster.geobox.width):
         raise EncodingError("the raster and its grid differ in size")
-    nodata = None if options.alpha else stored_nodata(raster)
+    known = stored_nodata(raster)
+    nodata = None if options.alpha else known
     if nodata is None and masked and dtype.kind == "f" and not options.alpha:
         nodata = math.nan
     total = bands + (1 if options.alpha else 0)
@@ -220,7 +228,9 @@ def _plan(raster: Raster, options: Options, masked: bool) -> tuple[Stream, tiff.
     said = _described(raster, form, options, nodata)
     sizes = form.plain_sizes()
     head = tiff.header(form, said, sizes)
-    fill = 0 if nodata is None and masked else nodata
+    fill = known if nodata is None else nodata
+    if fill is None and masked:
+        fill = 0
     plan = Stream(head, form.block_height, len(head) + int(sizes.sum()), form, fill, options.alpha)
     return plan, said
 
@@ -288,8 +298,3 @@ def _compress(block: memoryview, form: tiff.Form, said: tiff.Described, number: 
     if form.compression == tiff.DEFLATE:
         return bytes(imagecodecs.deflate_encode(data, level))
     return bytes(imagecodecs.zstd_encode(data, level))
-
-
-def with_alpha(options: Options) -> Options:
-    """Return options that add an alpha band."""
-    return replace(options, alpha=True)

@@ -5,15 +5,14 @@ from typing import Final
 
 import numpy as np
 
-from renderers.encoders.raster.geotiff import opaque
+from renderers.encoders.raster.geotiff import alpha_range
 from renderers.image import Raster
 
 
 class NpyEncoder:
     """Values as stored, shape (bands, height, width), without georeference.
 
-    With `alpha` a last band follows that is the type's largest value (1 for floating point) where
-    any band has data, and 0 elsewhere.
+    With `alpha` a last band follows that tells where any band has data, see `alpha_range`.
     """
 
     media_type: Final = "application/x-binary"
@@ -27,7 +26,9 @@ class NpyEncoder:
         data = raster.data
         if self._alpha:
             dtype = data.dtype
-            alpha = np.where(raster.valid.any(axis=0), opaque(dtype), 0).astype(dtype)
+            low, high = alpha_range(dtype)
+            alpha = np.full(data.shape[1:], high, dtype)
+            alpha[~raster.valid.any(axis=0)] = low
             data = np.concatenate((data, alpha[None]))
         buffer = io.BytesIO()
         np.save(buffer, data, allow_pickle=False)

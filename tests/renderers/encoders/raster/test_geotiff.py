@@ -136,8 +136,16 @@ def test_bands_that_miss_different_pixels_need_nodata() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("dtype", "full"), [("uint8", 255), ("uint16", 65535), ("float32", 1)])
-def test_alpha_is_the_last_band(way: str, dtype: str, full: float) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [
+        ("uint8", 0, 255),
+        ("uint16", 0, 65535),
+        ("int16", -32768, 32767),
+        ("float32", np.finfo("f4").min, np.finfo("f4").max),
+    ],
+)
+def test_alpha_is_the_last_band(way: str, dtype: str, low: float, high: float) -> None:
     data = values(dtype, 3)
     valid = np.ones(data.shape, bool)
     valid[:, 40:] = False
@@ -147,8 +155,8 @@ def test_alpha_is_the_last_band(way: str, dtype: str, full: float) -> None:
         assert file.count == 4
         assert file.colorinterp[3] == ColorInterp.alpha
         assert file.nodata is None
-        np.testing.assert_array_equal(file.read(4), np.where(valid.any(axis=0), full, 0))
-        np.testing.assert_array_equal(file.read([1, 2, 3])[valid], data[valid])
+        np.testing.assert_array_equal(file.read(4), np.where(valid.any(axis=0), high, low))
+        np.testing.assert_array_equal(file.read([1, 2, 3]), np.where(valid, data, 3))
 
 
 def test_scales_offsets_and_names_are_exact() -> None:

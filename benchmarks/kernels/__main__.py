@@ -1,0 +1,96 @@
+"""Time of single kernels and encoders: ``python -m benchmarks.kernels --json FILE``.
+
+Every kernel is called in turns with a peer that gives the same, in one thread; the figures are CPU
+milliseconds of that thread for 256 px pictures, and the ratio of their medians. Under load the
+ratios hold better than the times.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Sized
+from pathlib import Path
+from typing import Any
+
+from benchmarks.kernels.cases import Call, Case, cases
+from benchmarks.machine import machine
+
+
+def _once(call: Call) -> float:
+    """Return CPU milliseconds of one call."""
+    began = time.thread_time()
+    call()
+    return (time.thread_time() - began) * 1e3
+
+
+def _bytes(call: Call) -> int | None:
+    """Return the number of bytes that a call gives; None if it gives none."""
+    result = call()
+    return (
+        len(result)
+        if isinstance(result, bytes | memoryview) and isinstance(result, Sized)
+        else None
+    )
+
+
+def measure(case: Case, seconds: float) -> dict[str, Any]:
+    """Call both sides in turns for about that long, 5 to 1000 times."""
+    sizes = _bytes(case.ours), _bytes(case.theirs)
+    pair = _once(case.ours) + _once(case.theirs)
+    rounds = int(min(max(5.0, seconds * 1e3 / max(pair, 1e-3)), 1000))
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(_once(case.ours))
+        theirs.append(_once(case.theirs))
+    found: dict[str, Any] = {
+        "case": case.name,
+        "peer": case.peer,
+        "ours ms": round(statistics.median(ours), 4),
+        "peer ms": round(statistics.median(theirs), 4),
+        "least ours ms": round(min(ours), 4),
+        "ratio": round(statistics.median(theirs) / statistics.median(ours), 2),
+    }
+    if sizes[0] is not None:
+        found |= {"ours bytes": sizes[0], "peer bytes": sizes[1]}
+    return found
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.kernels", description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the results to this file")
+    parser.add_argument("--seconds", type=float, default=1.0, help="CPU time for each case")
+    parser.add_argument("--only", default="", help="cases whose name has this text")
+    parser.add_argument("--note", default="", help="what else the machine did, for the results")
+    options = parser.parse_args()
+    facts = machine()
+    results = []
+    for case in cases():
+        if options.only not in case.name:
+            continue
+        found = measure(case, options.seconds)
+        results.append(found)
+        size = (
+            f"{found['ours bytes']:7} {found['peer bytes']:7} bytes"
+            if "ours bytes" in found
+            else ""
+        )
+        print(
+            f"{case.name:38} {case.peer:26} {found['ours ms']:8.3f} {found['peer ms']:8.3f} ms"
+            f" {found['ratio']:7.2f} {size}",
+            flush=True,
+        )
+    document = {
+        "what": "median CPU ms of one thread, ours and the peer's in turns; ratio is peer / ours",
+        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "conditions": options.note,
+        "cases": results,
+    }
+    if options.json:
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
