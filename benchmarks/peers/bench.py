@@ -113,7 +113,7 @@ def _entry(case: Case, mine: Pair | None, peer: Pair) -> dict[str, Any]:
     entry: dict[str, Any] = {"peer_cpu_ms": round(peer.warm.cpu_ms, 3)}
     entry["peer_cold_cpu_ms"] = round(peer.cold.cpu_ms, 3)
     if mine is not None:
-        ours_bytes, peer_bytes = (pair.warm.facts()["bytes"] for pair in (mine, peer))
+        ours_bytes, peer_bytes = mine.warm.mean_bytes, peer.warm.mean_bytes
         entry |= {
             "ours_cpu_ms": round(mine.warm.cpu_ms, 3),
             "ours_cold_cpu_ms": round(mine.cold.cpu_ms, 3),
@@ -127,7 +127,7 @@ def _entry(case: Case, mine: Pair | None, peer: Pair) -> dict[str, Any]:
             "pictures": pictures.compare(mine.warm.bodies, peer.warm.bodies, case.extension),
         }
     else:
-        entry["peer_bytes"] = peer.warm.facts()["bytes"]
+        entry["peer_bytes"] = peer.warm.mean_bytes
     lanes = {"peer_warm": peer.warm, "peer_cold": peer.cold}
     lanes |= {} if mine is None else {"ours_warm": mine.warm, "ours_cold": mine.cold}
     return entry | {"detail": {name: lane.facts() for name, lane in lanes.items()}}

@@ -41,6 +41,11 @@ class Lane:
         """Median of the rounds."""
         return statistics.median(self.cpu)
 
+    @property
+    def mean_bytes(self) -> int:
+        """Of all answers."""
+        return round(statistics.fmean(self.sizes))
+
     def facts(self) -> dict[str, object]:
         """Figures of this server for the results."""
         return {
@@ -48,7 +53,7 @@ class Lane:
             "cpu_ms_rounds": [round(value, 3) for value in self.cpu],
             "p50_ms": round(statistics.median(self.wall), 3),
             "p95_ms": round(quantile(self.wall, 0.95), 3),
-            "bytes": round(statistics.fmean(self.sizes)),
+            "bytes": self.mean_bytes,
             "rss_mb": round(self.server.resident_bytes() / 1e6),
         }
 

@@ -68,13 +68,13 @@ def address(case: Case, window: Window, scene: SceneFiles) -> str:
         box = ",".join(map(repr, window.bounds))
         query = urlencode({"url": str(scene.bands["B04"]), "coord_crs": scene.crs})
         return f"/cog/bbox/{box}/{window.pixels}x{window.pixels}.tif?{query}"
-    router, query = _QUERIES[case.layer]
+    router, options = _QUERIES[case.layer]
     urls = {"rgb8": scene.rgb8, "jp2": scene.jp2}
-    asked = urlencode({"url": str(urls.get(case.layer, scene.item)), **query}, doseq=True)
+    asked = urlencode({"url": str(urls.get(case.layer, scene.item)), **options}, doseq=True)
     return f"/{router}/tiles/WebMercatorQuad/{window.name}.{case.extension}?{asked}"
 
 
-_RGB = {"assets": ["B04", "B03", "B02"], "rescale": _RESCALE}
+_RGB: dict[str, object] = {"assets": ["B04", "B03", "B02"], "rescale": _RESCALE}
 _QUERIES: dict[str, tuple[str, dict[str, object]]] = {
     "rgb8": ("cog", {}),
     "rgb16": ("stac", _RGB),
