@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.readers.base import RasterInfo
-from renderers.readers.tiff.facts import alpha_sample, read_bands, read_colours, read_nodata
+from renderers.readers.tiff.facts import (
+    alpha_sample,
+    check_fill,
+    read_bands,
+    read_colours,
+    read_nodata,
+)
 from renderers.readers.tiff.geo import georeference
 from renderers.readers.tiff.header import Directory, Header, SubfileType, Tag
 from renderers.readers.tiff.index import MaskFile, TiffIndex, levels_of
@@ -39,6 +45,7 @@ def make_index(header: Header, beside: MaskHeader | None = None) -> TiffIndex:
     images = _overviews(full, [*header.directories[1:], *header.children], size)
     crs, transform = georeference(first)
     nodata = read_nodata(first, full.dtype)
+    check_fill(first, images)
     alpha = alpha_sample(first, full, nodata)
     masks = _masks(images, _internal_masks(header))
     if masks[0] is not None or beside is None:

@@ -6,6 +6,7 @@ Sources: GDAL's GeoTIFF driver page for tags 42112 (GDAL_METADATA) and 42113 (GD
 
 import math
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 from xml.etree.ElementTree import ParseError
 
@@ -36,36 +37,70 @@ class BandFacts(NamedTuple):
 def read_nodata(directory: Directory, dtype: str) -> float | None:
     """Return the nodata value, or None where there is none or the dtype cannot hold it.
 
-    For float32 it is rounded as the pixels are (0.1 becomes 0.10000000149).
+    For float32 it is rounded as the pixels are (0.1 becomes 0.10000000149, 1e300 infinite). For
+    integers of 64 bits it is the nearest float64.
 
     Raises:
         SourceUnsupportedError: The tag's text is not a number.
     """
-    text = directory.data(Tag.GDAL_NODATA).split(b"\0")[0].decode("ascii", "replace").strip()
+    text = _nodata_text(directory)
     if not text:
         return None
-    if _NUMBER.fullmatch(text) is None:
-        raise SourceUnsupportedError("the nodata value is not a number")
-    value = float(text)
     kind = np.dtype(dtype)
     if kind.kind == "f":
-        return _rounded(value, kind)
+        return _rounded(float(text), kind)
+    value = _whole(text)
     limits = np.iinfo(kind)
-    if not math.isfinite(value) or value != int(value):
+    if value is None or not int(limits.min) <= value <= int(limits.max):
         return None
-    return value if int(limits.min) <= int(value) <= int(limits.max) else None
+    return float(value)
 
 
-def _rounded(value: float, kind: np.dtype[np.generic]) -> float | None:
-    """Round to the samples' type, as pixels are compared with it; None where it does not fit.
+def check_fill(directory: Directory, images: Collection[Layout]) -> None:
+    """Check that blocks which are not in the file can be filled with the nodata value.
+
+    GDAL fills with the nearest value that the type holds, which the index does not keep.
+
+    Raises:
+        SourceUnsupportedError: There are such blocks, and the type cannot hold the value, or
+            float64 cannot.
+    """
+    text = _nodata_text(directory)
+    if not text or not any(bool(np.any(image.counts == 0)) for image in images):
+        return
+    dtype = next(iter(images)).dtype
+    nodata = read_nodata(directory, dtype)
+    exact = np.dtype(dtype).kind == "f" or (nodata is not None and _whole(text) == int(nodata))
+    if not exact:
+        raise SourceUnsupportedError("blocks left out under a nodata value of another type")
+
+
+def _nodata_text(directory: Directory) -> str:
+    """Return the text of the nodata tag, which is a number, or "" where there is none."""
+    text = directory.data(Tag.GDAL_NODATA).split(b"\0")[0].decode("ascii", "replace").strip()
+    if text and _NUMBER.fullmatch(text) is None:
+        raise SourceUnsupportedError("the nodata value is not a number")
+    return text
+
+
+def _whole(text: str) -> int | None:
+    """Return an integer that a text states, exactly; None for any other number."""
+    if text.lstrip("+-").isdigit():
+        return int(text)
+    value = float(text)
+    return int(value) if math.isfinite(value) and value == int(value) else None
+
+
+def _rounded(value: float, kind: np.dtype[np.generic]) -> float:
+    """Round to the samples' type, as pixels are compared with it.
 
     A value a hair above the largest number of the type was printed with too few digits, and means
-    that number.
+    that number; larger ones are infinite.
     """
     largest = float(np.finfo(kind.name).max)
     if math.isfinite(value) and abs(value) > largest:
         near = math.isclose(abs(value), largest, rel_tol=1e-10)
-        return math.copysign(largest, value) if near else None
+        return math.copysign(largest if near else math.inf, value)
     return float(np.asarray(value).astype(kind))
 
 

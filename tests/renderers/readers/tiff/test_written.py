@@ -212,13 +212,14 @@ async def test_internal_masks_come_with_the_block_in_one_round(
 @pytest.mark.parametrize("interleave", ["pixel", "band"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("alpha", ["PREMULTIPLIED", "NON-PREMULTIPLIED"])
 async def test_alpha_is_a_mask_and_no_band(
-    tmp_path: Path, compare: Compare, interleave: str, dtype: str, *, sparse: bool
+    tmp_path: Path, compare: Compare, interleave: str, dtype: str, alpha: str, *, sparse: bool
 ) -> None:
     path = tmp_path / "a.tif"
     with rasterio.open(
         path, "w", driver="GTiff", width=130, height=75, count=4, dtype=dtype, photometric="RGB",
-        alpha="YES", interleave=interleave, tiled=True, blockxsize=64, blockysize=64,
+        alpha=alpha, interleave=interleave, tiled=True, blockxsize=64, blockysize=64,
         SPARSE_OK=sparse, **GRID,
     ) as dataset:  # fmt: skip
         data = pixels(dtype, 4, 75, 64 if sparse else 130)
