@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from traceback import clear_frames
+from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -16,6 +17,7 @@ from cache.base import CacheBackend, Entry
 from cache.singleflight import SingleFlight
 from renderers.crs import WGS84, is_geographic, transform_points
 from renderers.draw import Renderer
+from renderers.encoders.automatic import automatic
 from renderers.encoders.registry import EncoderRegistry
 from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
@@ -37,6 +39,7 @@ from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
 from tileserver.recent import Recent
 from tileserver.request import (
+    AUTO,
     CoverageRequest,
     PictureRequest,
     ValuesRequest,
@@ -87,6 +90,13 @@ class _Resolved:
 
     collection: Collection
     style: Style
+
+
+class _Encoded(NamedTuple):
+    """The bytes of a picture, and their format."""
+
+    body: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +291,7 @@ class Pipeline:
     def _check(self, request: PictureRequest) -> None:
         if len(request.layers) > self._max_layers:
             raise TooLargeError(f"at most {self._max_layers} layers in one picture")
-        if request.media_type not in self._encoders.media_types:
+        if request.media_type not in (AUTO, *self._encoders.media_types):
             raise InvalidFormatError("this format is not offered", parameter="format")
         if request.geobox.width * request.geobox.height > self._budget.pixels:
             raise TooLargeError(f"at most {self._budget.pixels} pixels in one picture")
@@ -311,25 +321,28 @@ class Pipeline:
                     DrawJob(tuple(jobs), request.geobox, self._budget)
                 )
             loop = asyncio.get_running_loop()
-            body = await loop.run_in_executor(self._pool, self._encode, drawn.image, request)
+            encoded = await loop.run_in_executor(self._pool, self._encode, drawn.image, request)
         headers: tuple[tuple[str, str], ...] = ()
         if not drawn.complete:
             headers = (("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"),)
-        entry = Entry(body, request.media_type, headers)
+        entry = Entry(encoded.body, encoded.media_type, headers)
         await self._tiles.set(key, entry)
         return entry
 
     async def _search(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[Scene]:
         return await self._catalogue.search(collection_id, area, time, self._budget.scenes)
 
-    def _encode(self, image: Image | None, request: PictureRequest) -> bytes:
-        encoder = self._encoders.get(request.media_type)
+    def _encode(self, image: Image | None, request: PictureRequest) -> _Encoded:
         if image is None:
             shape = request.geobox.height, request.geobox.width
             image = Image(np.zeros(shape, np.uint8), np.zeros((1, 4), np.uint8))
-        if not request.transparent or not encoder.supports_alpha:
+        if not request.transparent:
             image = flatten(image, request.background)
-        return encoder.encode(image)
+        chosen = automatic(image) if request.media_type == AUTO else request.media_type
+        encoder = self._encoders.get(chosen)
+        if request.transparent and not encoder.supports_alpha:
+            image = flatten(image, request.background)
+        return _Encoded(encoder.encode(image), chosen)
 
     async def _values_of(
         self, scene: Scene, bands: tuple[str, ...], geobox: GeoBox

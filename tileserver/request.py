@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from renderers.geobox import GeoBox
 from tileserver.timeaxis import ALWAYS, TimeSpan
 
+#: In place of a media type: JPEG where the picture is opaque, PNG else.
+AUTO = "auto"
+
 
 @dataclass(frozen=True, slots=True)
 class LayerRequest:
@@ -30,7 +33,7 @@ class PictureRequest:
         layers: Painted in this order, the first at the bottom.
         geobox: The target grid.
         time: Items of this time; everything by default (then the most recent on top).
-        media_type: `image/png`, `image/jpeg` or `image/webp`.
+        media_type: Of an encoder (`image/png`), or `AUTO`.
         transparent: Keep pixels without data transparent (formats that can).
         background: RGB behind the data where not transparent.
     """

@@ -11,6 +11,7 @@ from support.pictures import pixels
 from support.rasters import OFFSET, SCALE, TILE, ramp, tile_url, wedge
 
 from renderers.draw import Renderer
+from tileserver import pipeline as module
 from tileserver.errors import InvalidParameterError, TooLargeError, UnknownCollectionError
 from tileserver.pipeline import MAX_POINTS
 from tileserver.request import CoverageRequest, ValuesRequest
@@ -79,6 +80,27 @@ async def test_a_picture_of_both_dates_has_a_colour_everywhere(two_dates):
     np.testing.assert_array_equal(wedge_only[..., 3] == 255, wedge(1) == 1)
     shown = wedge(1) == 1
     np.testing.assert_array_equal(both[shown], wedge_only[shown])
+
+
+async def test_the_server_chooses_the_format_by_what_it_drew(two_dates, monkeypatch):
+    # The real rule keeps pictures of few colours, as here, PNG always.
+    rule = {True: "image/jpeg", False: "image/png"}
+    monkeypatch.setattr(module, "automatic", lambda image: rule[bool(image.rgba()[..., 3].all())])
+    async with running(two_dates.settings) as app:
+        full, part = tile_url(ext="auto"), tile_url(ext="auto", query="?time=2024-06-10")
+        for path, ext, media_type in ((full, "jpg", "image/jpeg"), (part, "png", "image/png")):
+            chosen = await app.get(path)
+            assert chosen.headers["content-type"] == media_type
+            query = path.partition("?")[2]
+            asked = await app.get(tile_url(ext=ext, query=f"?{query}"))
+            assert chosen.content == asked.content
+            assert chosen.headers["etag"] != asked.headers["etag"]
+            again = await app.get(path)
+            assert (again.headers["content-type"], again.content) == (media_type, chosen.content)
+        empty = await app.get(tile_url(FAR, ext="auto"))
+        assert empty.headers["content-type"] == "image/png"
+        avif = await app.get(tile_url(ext="avif"))
+        assert avif.headers["content-type"] == "image/avif"
 
 
 @pytest.mark.parametrize("tile", [FAR, NEXT])

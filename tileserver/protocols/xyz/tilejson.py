@@ -40,7 +40,7 @@ async def get_tilejson(
     time: Annotated[str, Query(description="As for tiles.")] = "",
     tms: Annotated[str, Query(description="Tile matrix set.")] = "WebMercatorQuad",
     scale: Annotated[Literal["1", "2"], Query(description="2 for 512 px tiles.")] = "1",
-    format: Annotated[str, Query(description="png, jpg or webp.")] = "png",
+    format: Annotated[str, Query(description="png, jpg, webp, avif or auto.")] = "png",
 ) -> Response:
     """Describe the tiles of one style, with a version token in their address."""
     context = services(request)

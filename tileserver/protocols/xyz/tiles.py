@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from tileserver.errors import InvalidFormatError, InvalidParameterError
 from tileserver.grids import grid
-from tileserver.request import LayerRequest, PictureRequest
+from tileserver.request import AUTO, LayerRequest, PictureRequest
 from tileserver.timeaxis import parse_time
 from tileserver.web.answers import Asker, asker_of, picture_reply
 from tileserver.web.reply import RawResponse, Reply
@@ -17,11 +17,11 @@ from tileserver.web.reply import RawResponse, Reply
 PATH = "/tiles/{collection}/{style}/{tms}/{z}/{x}/{y}"
 
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
-_LAST = re.compile(r"(?P<y>\d{1,9})(?P<double>@2x)?\.(?P<extension>[a-z]{1,5})", re.ASCII)
+_LAST = re.compile(r"(?P<y>\d{1,9})(?P<double>@2x)?(?:\.(?P<extension>[a-z]{1,5}))?", re.ASCII)
 
 
 class Format(NamedTuple):
-    """A picture format: its media type, and whether it keeps pixels without data transparent."""
+    """A picture format: media type or `AUTO`, and whether pixels without data stay transparent."""
 
     media_type: str
     transparent: bool
@@ -32,6 +32,8 @@ FORMATS = {
     "jpg": Format("image/jpeg", False),
     "jpeg": Format("image/jpeg", False),
     "webp": Format("image/webp", True),
+    "avif": Format("image/avif", True),
+    "auto": Format(AUTO, True),
 }
 
 
@@ -61,9 +63,9 @@ def decode(path: Mapping[str, Any], time: str) -> PictureRequest:
     last = _LAST.fullmatch(path["y"])
     if not last:
         raise InvalidParameterError(
-            "a tile's name is {y}.{format} or {y}@2x.{format}", parameter="y"
+            "a tile's name is {y}, {y}.{format} or {y}@2x.{format}", parameter="y"
         )
-    kind = picture_format(last["extension"])
+    kind = picture_format(last["extension"] or "auto")
     for name in ("z", "x"):
         if not _NUMBER.fullmatch(path[name]):
             raise InvalidParameterError(f"{name} is not a whole number", parameter=name)
@@ -128,7 +130,13 @@ OPENAPI = {
         _parameter("tms", "path", "Tile matrix set.", example="WebMercatorQuad"),
         _parameter("z", "path", "Tile matrix (zoom).", type="integer", minimum=0),
         _parameter("x", "path", "Column, from the left.", type="integer", minimum=0),
-        _parameter("y", "path", "Row from the top and format.", example="1340@2x.png"),
+        _parameter(
+            "y",
+            "path",
+            f"Row from the top, then `@2x` for 512 px, then the format: .{', .'.join(FORMATS)}. "
+            "Without one, and with .auto, JPEG where the tile is opaque and PNG else.",
+            example="1340@2x.png",
+        ),
         _parameter("time", "query", "Date, month, year, instant or interval; newest without."),
         _parameter("v", "query", "Version token; with the current one the tile never expires."),
     ],
@@ -138,6 +146,7 @@ OPENAPI = {
             "content": {
                 kind.media_type: {"schema": {"type": "string", "format": "binary"}}
                 for kind in FORMATS.values()
+                if kind.media_type != AUTO
             },
         },
         "304": {"description": "The client's copy (If-None-Match) is still good"},

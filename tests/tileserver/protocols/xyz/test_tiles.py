@@ -3,6 +3,7 @@ import pytest
 
 from renderers.errors import SourceForbiddenError
 from tileserver.errors import OverloadedError
+from tileserver.request import AUTO
 from tileserver.timeaxis import parse_time
 
 TILE = "/tiles/sentinel-2-l2a/ndvi/WebMercatorQuad/12/2162/1364"
@@ -39,6 +40,7 @@ async def test_double_resolution_is_the_same_ground(client, pipeline):
         ("webp", "image/webp", True),
         ("jpg", "image/jpeg", False),
         ("jpeg", "image/jpeg", False),
+        ("avif", "image/avif", True),
     ],
 )
 async def test_formats(client, pipeline, extension, media_type, transparent):
@@ -46,6 +48,15 @@ async def test_formats(client, pipeline, extension, media_type, transparent):
     assert answer.headers["content-type"] == media_type
     assert pipeline.asked[0].transparent is transparent
     assert pipeline.asked[0].background == (255, 255, 255)
+
+
+async def test_without_a_format_the_server_chooses(client, pipeline):
+    for name in (TILE, f"{TILE}.auto", f"{TILE}@2x"):
+        assert (await client.get(name)).status_code == 200
+    plain, named, double = pipeline.asked
+    assert plain == named
+    assert (plain.media_type, plain.transparent) == (AUTO, True)
+    assert double.geobox.width == 512
 
 
 async def test_only_the_current_version_token_is_immutable(client):
@@ -88,7 +99,8 @@ async def test_headers_of_the_picture_are_passed_on(client, pipeline):
         ("/tiles/fiji/natural/WebMercatorQuad/1/0/2.png", 404, "TileOutOfRange"),
         ("/tiles/fiji/natural/WebMercatorQuad/-1/0/0.png", 400, "InvalidParameter"),
         ("/tiles/fiji/natural/WebMercatorQuad/1/x/0.png", 400, "InvalidParameter"),
-        ("/tiles/fiji/natural/WebMercatorQuad/1/0/0", 400, "InvalidParameter"),
+        ("/tiles/fiji/natural/WebMercatorQuad/1/0/0.", 400, "InvalidParameter"),
+        ("/tiles/fiji/natural/WebMercatorQuad/1/0/.png", 400, "InvalidParameter"),
         ("/tiles/fiji/natural/WebMercatorQuad/1/0/0@3x.png", 400, "InvalidParameter"),
         ("/tiles/fiji/natural/WebMercatorQuad/1/0/0.tif", 400, "InvalidFormat"),
         ("/tiles/fiji/natural/WebMercatorQuad/1/0/0.png?time=soon", 400, "InvalidTime"),
