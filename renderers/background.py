@@ -23,9 +23,10 @@ V = TypeVar("V")
 
 _log = logging.getLogger(__name__)
 
-#: Pieces that wait, and bytes they may hold: eight JPEG 2000 tiles, of 1024 px about 10 MB. The
-#: oldest is dropped first: its neighbours were not asked for while seven others were.
-MAX_WAITING = 8
+#: Pieces that wait, and bytes they may hold: JPEG 2000 tiles of about 1 MB, so two pictures of
+#: three bands where four tiles meet. The oldest is dropped first: its neighbours were not asked for
+#: while many others were.
+MAX_WAITING = 24
 MAX_BYTES = 32 * 1024 * 1024
 #: Niceness of the thread. Unprivileged processes can lower a priority but never raise it again.
 _NICENESS = 10

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from renderers.readers.base import Block, BlockId, PixelWindow
-from renderers.readers.jp2.errors import truncated
+from renderers.readers.jp2.errors import corrupt, truncated
 from renderers.readers.jp2.index import Jp2Index
 from renderers.readers.jp2.precincts import (
     blanked,
@@ -80,6 +80,9 @@ def body(
         if head is None or head.packets is None:
             return None
         lengths += head.packets
+    packets_by_resolution = index.header.packets(tile)
+    if len(lengths) < sum(packets_by_resolution[: len(packets_by_resolution) - block.level]):
+        raise corrupt("packet lengths")
     wanted = wanted_packets(index.header, tile, block.level, window)
     packets = b"".join(part[room:] for room, part in zip(rooms, parts, strict=True))
     return blanked(index.header, packets, lengths, wanted)

@@ -45,6 +45,10 @@ from renderers.readers.jp2.errors import corrupt
 #: Bytes that a tile-part header is expected to have at most, and per packet: SOT, SOD, PLT's own
 #: marker and a short comment; a length of up to 2**28.
 _HEAD_BYTES, _LENGTH_BYTES = 96, 4
+#: Room for a header is no larger: a file that claims millions of packets is decoded whole.
+MAX_ROOM = 64 * 1024
+#: Places tried where bytes look like an SOT; a second one is rare already.
+_MAX_TRIES = 8
 
 _SOT_BEGIN = SOT.to_bytes(2, "big") + b"\0\x0a"
 _SOP_BEGIN, _SOP_LENGTH = b"\xff\x91\0\4", 6
@@ -185,7 +189,7 @@ def wanted_packets(
 
 def head_room(header: MainHeader, tile: int) -> int:
     """Return how many bytes before a tile-part's packets hold its header, PLT included."""
-    return _HEAD_BYTES + _LENGTH_BYTES * sum(header.packets(tile))
+    return min(_HEAD_BYTES + _LENGTH_BYTES * sum(header.packets(tile)), MAX_ROOM)
 
 
 def find_head(room: bytes, tile: int, body: int) -> PartHead | None:
@@ -201,16 +205,18 @@ def find_head(room: bytes, tile: int, body: int) -> PartHead | None:
     """
     # Nearest first; the bytes of an SOT can also stand in PLT or in packets of the tile before,
     # but then tile, length and the chain of segments up to the first packet do not all fit.
-    position = room.rfind(_SOT_BEGIN)
-    while position >= 0:
+    position = len(room)
+    for _ in range(_MAX_TRIES):
+        position = room.rfind(_SOT_BEGIN, 0, position)
+        if position < 0:
+            return None
         try:
             if part_header_length(room[position:]) == len(room) - position:
                 head = parse_part_head(room[position:])
                 if head.tile == tile and head.length in (0, head.header + body):
                     return head
         except SourceCorruptError:
-            pass  # not a header, only its first bytes
-        position = room.rfind(_SOT_BEGIN, 0, position)
+            continue  # not a header, only its first bytes
     return None
 
 

@@ -1,6 +1,7 @@
 """Windows of tiles equal the same pixels of whole tiles, whatever the file's packets look like."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -217,6 +218,9 @@ async def test_a_header_is_found_beside_bytes_that_look_like_one(
     false = b"\xff\x90\x00\x0a\x00\x01" + bytes(10)
     assert find_head(false + room[-head.header :], 1, body) == head
     assert find_head(room[: -head.header] + room[-head.header + 1 :], 1, body) is None
+    many = b"\xff\x90\x00\x0a" * 4000
+    assert find_head(many + room[-head.header :], 1, body) == head
+    assert find_head(room[-head.header :] + many, 1, body) is None
     assert find_head(room, 0, body) is None
     assert find_head(room, 1, body - 1) is None
     assert find_head(b"", 1, body) is None
@@ -233,6 +237,38 @@ async def test_wrong_lengths_are_damage(pixels, write_jp2, memory, reader) -> No
         blanked(index.header, b"abc", [1, 1], np.array([True, False]))
     with pytest.raises(SourceCorruptError, match="packet lengths"):
         blanked(index.header, b"abc", [3], np.array([True, False]))
+
+
+async def test_headers_with_any_byte_changed(pixels, write_jp2, memory, reader) -> None:
+    """An error, the whole tile, or the window; where packet lengths still fit, any pixels."""
+    source = memory(write_jp2(pixels(512, 512, 1, 4000), **LAYOUT).read_bytes())
+    index = await reader.build_index(source)
+    block, window = BlockId(0, 0, 0, 0), (200, 200, 230, 230)
+    (wide,) = reader.window_ranges(index, block)
+    room = reader.ranges(index, block)[0].start - wide.start
+    (good,) = await source.read([wide])
+    random = np.random.default_rng(1)
+    outcomes = {"error": 0, "whole": 0, "part": 0}
+    for at, value in zip(
+        random.integers(0, room, 400).tolist(), random.integers(0, 256, 400).tolist(), strict=True
+    ):
+        bad = good[:at] + bytes([value]) + good[at + 1 :]
+        try:
+            body = partial.body(index, block, window, [bad])
+        except SourceCorruptError:
+            outcomes["error"] += 1
+        else:
+            outcomes["whole" if body is None else "part"] += 1
+    assert min(outcomes.values()) > 0
+
+
+async def test_a_tile_that_claims_very_many_packets(pixels, write_jp2, memory, reader) -> None:
+    source = memory(write_jp2(pixels(512, 512, 1, 4000), **LAYOUT).read_bytes())
+    index = await reader.build_index(source)
+    tiny = (replace(index.header.coding[0], precincts=((1, 1),) * 4),)
+    hostile = replace(index.header, coding=tiny)
+    assert sum(hostile.packets(0)) > 80_000
+    assert head_room(hostile, 0) == 64 * 1024
 
 
 async def test_real_files_at_every_level(shared, memory, reader) -> None:
