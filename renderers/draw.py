@@ -95,10 +95,10 @@ class Renderer:
         spent = Spent(job.budget)
         scales = {self._scaling(job, band) for band in job.bands}
         async with asyncio.timeout(job.budget.seconds):
-            if None in scales:
+            if None in scales or job.resampling != "nearest":
                 # Values of several processing baselines mean different things as stored.
                 mosaic = await self._mosaic.scaled(
-                    job.scenes, job.bands, job.geobox, "nearest", spent
+                    job.scenes, job.bands, job.geobox, job.resampling, spent
                 )
                 scaling = [(1.0, 0.0)] * len(job.bands)
             else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
 from renderers.scene import Scene
-from styles.model import Style
+from styles.model import Resampling, Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,18 @@ class DrawJob:
 
 @dataclass(frozen=True, slots=True)
 class CoverageJob:
-    """Stored values of bands on one grid, nearest neighbour, first valid scene per pixel."""
+    """Values of bands on one grid, first valid scene per pixel.
+
+    Attributes:
+        scenes: In order of the mosaic.
+        bands: Names, in the order of the result.
+        geobox: The grid.
+        budget: What it may cost.
+        resampling: `nearest` keeps stored values as they are; others interpolate physical ones.
+    """
 
     scenes: tuple[Scene, ...]
     bands: tuple[str, ...]
     geobox: GeoBox
     budget: Budget
+    resampling: Resampling = "nearest"

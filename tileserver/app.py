@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Application:
         lifespan=lifespan,
     )
     app.add_exception_handler(HTTPException, _plain_problem)
-    for router in routers():
+    for router in routers(settings):
         app.include_router(router)
     app.include_router(health.router())
     app.include_router(page.router(settings))

@@ -16,6 +16,8 @@ from renderers.scene import Scene
 from renderers.stores import StoreOptions, StorePolicy, StoreRegistry
 from renderers.warmup import warm_up
 from styles.registry import StyleRegistry
+from tileserver.adhoc.allowed import AllowedAddresses
+from tileserver.adhoc.sources import Sources
 from tileserver.catalogue.combined import CombinedCatalogue, open_catalogue
 from tileserver.layers import LayerStyles
 from tileserver.limits import Admission, budget, cores
@@ -108,6 +110,15 @@ class Services:
             self.tiles,
             self._pool,
             (budget(settings), self.admission, settings.max_layers),
+        )
+        # Each of these requests holds a thread while it waits, so that fewer of them run at once.
+        gate = Admission(2 * threads, settings.max_queue)
+        self.adhoc = Sources(
+            self.stores,
+            Renderer(self.files, self._pool),
+            AllowedAddresses(settings.adhoc_urls, self.stores),
+            (budget(settings), self.admission, gate),
+            max_age=settings.tile_max_age,
         )
         self.metrics = Metrics(self.figures)
         warm_up()

@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     )
 
     # Safety
+    adhoc_urls: list[str] = Field(
+        [],
+        description="Addresses of files and folders that clients may name in `url=` "
+        "(`/cog`, `/stac-item`); these routes are off without any.",
+    )
     admin_token: SecretStr | None = Field(
         None, description="Token for writing and fetching routes; they are off without it."
     )

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from tileserver.protocols.api.router import router as api_router
+from tileserver.protocols.cog.router import routers as cog_routers
 from tileserver.protocols.ows.router import router as ows_router
 from tileserver.protocols.wms.service import WmsService
 from tileserver.protocols.wms.service import router as wms_router
@@ -12,14 +13,16 @@ from tileserver.protocols.wmts.service import WmtsService
 from tileserver.protocols.wmts.service import router as wmts_router
 from tileserver.protocols.xyz.router import direct_route as xyz_direct_route
 from tileserver.protocols.xyz.router import router as xyz_router
+from tileserver.settings import Settings
 from tileserver.web.direct import DirectRoute
 
 
-def routers() -> list[APIRouter]:
-    """Return the routers of every protocol.
+def routers(settings: Settings | None = None) -> list[APIRouter]:
+    """Return the routers of every protocol that the settings do not switch off.
 
     They find the pipeline and the settings at `request.app.state.services`.
     """
+    adhoc = cog_routers() if settings is not None and settings.adhoc_urls else []
     wms, wmts = WmsService(), WmtsService()
     return [
         xyz_router(),
@@ -27,6 +30,7 @@ def routers() -> list[APIRouter]:
         wms_router(wms),
         wmts_router(wmts),
         ows_router({"WMS": wms.answer, "WMTS": wmts.answer}),
+        *adhoc,
     ]
 
 

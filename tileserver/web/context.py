@@ -4,6 +4,7 @@ from typing import Protocol, cast
 
 from fastapi import Request
 
+from tileserver.adhoc.sources import Sources
 from tileserver.pipeline import Pipeline
 from tileserver.settings import Settings
 
@@ -18,6 +19,10 @@ class Services(Protocol):
     @property
     def pipeline(self) -> Pipeline:
         """The way to pictures, and to what there is."""
+
+    @property
+    def adhoc(self) -> Sources:
+        """The way to files that clients name by their address."""
 
 
 def services(request: Request) -> Services:
