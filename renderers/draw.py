@@ -1,18 +1,23 @@
 """Runs jobs: reads, mosaics, paints. The only door to pixels for the layers above."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
+from renderers.canvas import Canvas
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
 from renderers.job import CoverageJob, DrawJob, LayerJob, Spent
-from renderers.mosaic import IndexSaver, Mosaic, Mosaicker
-from renderers.paint import composite, paint
+from renderers.mosaic import CanvasTarget, IndexSaver, Mosaic, Mosaicker, Wanted
+from renderers.paint import composite
 from renderers.together import together
+
+T = TypeVar("T")
 
 #: Pixels of all layers of one picture that are drawn at the same time: enough for eight layers of
 #: a screen's tile, and of a picture of 4096 x 4096 one layer, which takes up to 1 GB while drawn.
@@ -20,15 +25,15 @@ PIXELS_AT_ONCE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Generic[T]):
     """A picture and how it came about.
 
     Attributes:
-        image: The picture, or None where no layer has a single pixel of data.
+        result: What was made of the picture.
         complete: False when scenes were left out by the budget while pixels were still open.
     """
 
-    image: Image | None
+    result: T
     complete: bool
 
 
@@ -60,29 +65,43 @@ class Renderer:
         self._pool = pool
         self._mosaic = Mosaicker(files, pool, save_index)
 
-    async def picture(self, job: DrawJob) -> Drawn:
+    async def picture(self, job: DrawJob, finish: Callable[[Image | None], T]) -> Drawn[T]:
         """Draw a picture.
+
+        Args:
+            job: What to draw.
+            finish: Makes of the picture what is wanted, for example its file; None where no layer
+                has a single pixel of data. Called in the pool: of one layer whose blocks are in
+                memory everything is one piece of work for one thread.
 
         Raises:
             BudgetExceededError: It would cost too much.
             SourceError: A source file could not be read.
             TimeoutError: The budget's seconds ran out.
         """
+        spent = Spent(job.budget)
+        async with asyncio.timeout(job.budget.seconds):
+            if len(job.layers) == 1:
+                return Drawn(*await self._layer(job.layers[0], job.geobox, spent, finish))
+            return await self._layers(job, spent, finish)
+
+    async def _layers(
+        self, job: DrawJob, spent: Spent, finish: Callable[[Image | None], T]
+    ) -> Drawn[T]:
         pixels = max(job.geobox.width * job.geobox.height, 1)
         at_once = max(PIXELS_AT_ONCE // pixels, 1)
         image: Image | None = None
         complete = True
-        spent = Spent(job.budget)
-        async with asyncio.timeout(job.budget.seconds):
-            for first in range(0, len(job.layers), at_once):
-                group = job.layers[first : first + at_once]
-                for drawn in await together(
-                    *(self._layer(layer, job.geobox, spent) for layer in group)
-                ):
-                    complete = complete and drawn.complete
-                    if drawn.image is not None:
-                        image = drawn.image if image is None else composite(image, drawn.image)
-        return Drawn(image, complete)
+        loop = asyncio.get_running_loop()
+        for first in range(0, len(job.layers), at_once):
+            group = job.layers[first : first + at_once]
+            drawn = await together(
+                *(self._layer(layer, job.geobox, spent, lambda i: i) for layer in group)
+            )
+            complete = complete and all(whole for _, whole in drawn)
+            images = [image, *(top for top, _ in drawn)]
+            image = await loop.run_in_executor(self._pool, _painted, images)
+        return Drawn(await loop.run_in_executor(self._pool, finish, image), complete)
 
     async def coverage(self, job: CoverageJob) -> Coverage:
         """Return stored values, or physical ones where scenes differ in scale or offset.
@@ -116,17 +135,25 @@ class Renderer:
             return None
         return found.pop() if found else (1.0, 0.0)
 
-    async def _layer(self, layer: LayerJob, geobox: GeoBox, spent: Spent) -> Drawn:
+    async def _layer(
+        self, layer: LayerJob, box: GeoBox, spent: Spent, finish: Callable[[Image | None], T]
+    ) -> tuple[T, bool]:
         style = layer.style
-        mosaic = await self._mosaic.scaled(
-            layer.scenes, style.program.inputs, geobox, style.resampling, spent
+        spent.target(box)
+        canvas = Canvas(box, self._mosaic.painters.of(style), self._mosaic.painters)
+        wanted = Wanted(layer.scenes, style.program.inputs, box, style.resampling)
+        return await self._mosaic.fill(
+            wanted, CanvasTarget(canvas, box), spent, lambda: finish(canvas.image())
         )
-        if not mosaic.valid.any():
-            return Drawn(None, mosaic.complete)
-        loop = asyncio.get_running_loop()
-        data = mosaic.data.astype(np.float32, copy=False)
-        image = await loop.run_in_executor(self._pool, paint, style, data, mosaic.valid)
-        return Drawn(image, mosaic.complete)
+
+
+def _painted(images: Sequence[Image | None]) -> Image | None:
+    """Paint pictures over one another, the first at the bottom."""
+    below: Image | None = None
+    for image in images:
+        if image is not None:
+            below = composite(below, image)
+    return below
 
 
 def _raster(

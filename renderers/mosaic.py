@@ -1,38 +1,39 @@
-"""From scenes to bands on a target grid: at each pixel the first scene that has data shows.
+"""From scenes to a target grid: at each pixel the first scene that has data shows.
 
-Whether a scene has data is decided per pixel, never by footprint. Scenes are read in small waves
-and reading stops when every pixel is filled.
+Whether a scene has data is decided per pixel, never by footprint. What lies decoded in memory is
+drawn at once, in one piece of work of one thread; what does not is read in small waves. Both end
+when every pixel is filled.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from renderers.canvas import Canvas
 from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
 from renderers.geobox import GeoBox
 from renderers.job import Spent
-from renderers.kernels.gather import gather_bilinear, gather_nearest, gather_stored, locate
-from renderers.plan import ReadPlan, plan_read
-from renderers.readers.base import Block, BlockId, Level
+from renderers.kernels.stored import copy_stored
+from renderers.painter import Painters, values_painter
+from renderers.plan import plan_read
 from renderers.scene import BandAsset, Scene
+from renderers.sources import Part, SceneRead, Tables, stored_tables, tables
 from renderers.together import together
-from renderers.warp import CoordinateGrid, CoordinateGrids
+from renderers.warp import CoordinateGrids
+from styles.model import Resampling
+from styles.program import select
+
+T = TypeVar("T")
 
 #: Scenes whose bytes are fetched at the same time.
 WAVE = 3
-
-_NO_MASK = np.zeros((0, 0), np.uint8)
-
-#: Stored types that the scaling kernels take as they are; others become float64 first.
-_SCALED_TYPES = frozenset({"uint8", "uint16", "int16", "float32", "float64"})
-
-#: Stored types that the copying kernel takes as they are.
-_STORED_TYPES = frozenset({"uint8", "uint16", "int16", "uint32", "int32", "float32", "float64"})
 
 IndexSaver = Callable[[Scene, str, OpenFile], None]
 
@@ -48,34 +49,64 @@ class Mosaic:
         complete: False when scenes were left out by the budget while pixels were still open.
     """
 
-    data: NDArray[np.generic]
+    data: NDArray[Any]
     valid: NDArray[np.uint8]
     source: NDArray[np.int16]
     complete: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Bands of one scene that lie in one file, and what to read of it."""
+class Wanted:
+    """What is asked of scenes.
 
-    file: OpenFile
-    bands: tuple[BandAsset, ...]
-    positions: tuple[int, ...]
-    grid: CoordinateGrid
-    plan: ReadPlan
+    Attributes:
+        scenes: In order of the mosaic.
+        bands: Names, in the order in which targets get them.
+        box: The target grid.
+        resampling: How source pixels are interpolated.
+    """
+
+    scenes: Sequence[Scene]
+    bands: Sequence[str]
+    box: GeoBox
+    resampling: Resampling = "nearest"
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Decoded source pixels of one part: data (bands, rows, columns) and mask ((0, 0) for none)."""
+class Target(Protocol):
+    """What scenes are drawn into."""
 
-    part: _Part
-    data: NDArray[np.generic]
-    mask: NDArray[np.uint8]
+    @property
+    def open(self) -> int:
+        """Pixels that no scene has filled."""
+
+    def draw(self, number: int, read: SceneRead) -> None:
+        """Draw one scene, by its number among those wanted, into the open pixels."""
+
+
+class _Missing:
+    """Stands for a scene of which something is not in memory."""
+
+
+_MISSING: Final = _Missing()
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a target has come.
+
+    Attributes:
+        scenes: Those with all bands, with their numbers among the wanted, no more than allowed.
+        next: Place in `scenes` of the next one to draw.
+        read: What was fetched of scenes from there on; None where one does not touch the target.
+    """
+
+    scenes: list[tuple[int, Scene]]
+    next: int = 0
+    read: dict[int, SceneRead | None] = field(default_factory=dict)
 
 
 class Mosaicker:
-    """Gathers bands of scenes onto target grids."""
+    """Draws scenes into targets."""
 
     def __init__(
         self,
@@ -87,13 +118,54 @@ class Mosaicker:
         self._pool = pool
         self._grids = CoordinateGrids()
         self._save_index = save_index
+        self.painters = Painters()
+
+    async def fill(
+        self, wanted: Wanted, target: Target, spent: Spent, finish: Callable[[], T]
+    ) -> tuple[T, bool]:
+        """Draw scenes until no pixel is open or no scene is left, then finish.
+
+        Args:
+            wanted: What to draw.
+            target: What to draw into.
+            spent: What the job has cost so far; grows.
+            finish: Called at the end, in the thread that drew last.
+
+        Returns:
+            What `finish` returned, and False when scenes were left out by the budget while pixels
+            were still open.
+
+        Raises:
+            BudgetExceededError: Before anything beyond the budget is read.
+            SourceError: A file could not be read.
+        """
+        spent.target(wanted.box)
+        useful = [
+            (number, scene)
+            for number, scene in enumerate(wanted.scenes)
+            if all(band in scene.bands for band in wanted.bands)
+        ]
+        progress = _Progress(useful[: spent.budget.scenes])
+        loop = asyncio.get_running_loop()
+
+        def work() -> tuple[T] | None:
+            if not self._advance(progress, wanted, target, spent):
+                return None
+            return (finish(),)
+
+        while (done := await loop.run_in_executor(self._pool, work)) is None:
+            first = progress.next
+            wave = progress.scenes[first : first + WAVE]
+            read = await together(*(self._read(scene, wanted, spent) for _, scene in wave))
+            progress.read = dict(enumerate(read, first))
+        return done[0], not (target.open and len(useful) > len(progress.scenes))
 
     async def scaled(
         self,
         scenes: Sequence[Scene],
         bands: Sequence[str],
         geobox: GeoBox,
-        how: str,
+        how: Resampling,
         spent: Spent,
     ) -> Mosaic:
         """Return physical values, float32.
@@ -102,27 +174,21 @@ class Mosaicker:
             scenes: In order of the mosaic.
             bands: Names of the bands, in the order of the result.
             geobox: The target grid.
-            how: `nearest` or `bilinear`.
+            how: How source pixels are interpolated.
             spent: What the job has cost so far; grows.
 
         Raises:
             BudgetExceededError: Before anything beyond the budget is read.
             SourceError: A file could not be read.
         """
-        gather = gather_bilinear if how == "bilinear" else gather_nearest
-        places = _Places(geobox)
-
-        def fill(window: _Window, out: NDArray[np.generic], valid: NDArray[np.uint8]) -> None:
-            source, nodata = _as_type(window.data, _SCALED_TYPES), _nodata(window)
-            x, y, fx, fy = places.of(window)
-            for number, asset in enumerate(window.part.bands):
-                target = out[window.part.positions[number]]
-                scale, offset = np.float32(asset.scale), np.float32(asset.offset)
-                gather(
-                    source[number], window.mask, x, y, fx, fy, nodata, scale, offset, target, valid
-                )
-
-        return await self._mosaic(scenes, bands, geobox, spent, (np.dtype(np.float32), fill))
+        spent.target(geobox)
+        painter = values_painter(select(bands))
+        canvas = Canvas(geobox, painter, self.painters)
+        target = _Traced(canvas, geobox)
+        wanted = Wanted(scenes, painter.program.inputs, geobox, how)
+        _, complete = await self.fill(wanted, target, spent, lambda: None)
+        valid = np.not_equal(canvas.state, 0).view(np.uint8)
+        return Mosaic(canvas.values, valid, target.source, complete)
 
     async def stored(
         self, scenes: Sequence[Scene], bands: Sequence[str], geobox: GeoBox, spent: Spent
@@ -133,96 +199,92 @@ class Mosaicker:
             BudgetExceededError: Before anything beyond the budget is read.
             SourceError: A file could not be read.
         """
-        dtype = await self._common_dtype(scenes, bands)
-        places = _Places(geobox)
+        spent.target(geobox)
+        target = StoredTarget(await self._common_dtype(scenes, bands), len(bands), geobox)
+        wanted = Wanted(scenes, bands, geobox)
+        _, complete = await self.fill(wanted, target, spent, lambda: None)
+        shape = geobox.height, geobox.width
+        return Mosaic(
+            target.data.reshape(-1, *shape), target.valid.reshape(shape),
+            target.source.reshape(shape), complete,
+        )  # fmt: skip
 
-        def fill(window: _Window, out: NDArray[np.generic], valid: NDArray[np.uint8]) -> None:
-            source, nodata = _as_type(window.data, _STORED_TYPES), _nodata(window)
-            x, y, _, _ = places.of(window)
-            for number, position in enumerate(window.part.positions):
-                data = np.zeros(valid.shape, source.dtype)
-                gather_stored(source[number], window.mask, x, y, nodata, data, valid)
-                out[position] = data
-
-        return await self._mosaic(scenes, bands, geobox, spent, (dtype, fill))
-
-    async def _common_dtype(self, scenes: Sequence[Scene], bands: Sequence[str]) -> np.dtype:
+    async def _common_dtype(self, scenes: Sequence[Scene], bands: Sequence[str]) -> np.dtype[Any]:
         assets = [s.bands[b] for s in scenes for b in bands if b in s.bands]
         files = await together(*(self._files.open(asset) for asset in assets))
         dtypes = [np.dtype(file.index.info.dtype) for file in files]
         return np.result_type(*dtypes) if dtypes else np.dtype(np.float32)
 
-    async def _mosaic(
-        self,
-        scenes: Sequence[Scene],
-        bands: Sequence[str],
-        geobox: GeoBox,
-        spent: Spent,
-        how: tuple[np.dtype, Callable[[_Window, NDArray[np.generic], NDArray[np.uint8]], None]],
-    ) -> Mosaic:
-        dtype, fill = how
-        spent.target(geobox)
-        shape = geobox.height, geobox.width
-        out = Mosaic(
-            np.zeros((len(bands), *shape), dtype),
-            np.zeros(shape, np.uint8),
-            np.full(shape, -1, np.int16),
-            complete=True,
-        )
-        useful = [s for s in scenes if all(b in s.bands for b in bands)]
-        looked = useful[: spent.budget.scenes]
-        loop = asyncio.get_running_loop()
-        for first in range(0, len(looked), WAVE):
-            wave = looked[first : first + WAVE]
-            read = await together(*(self._read(s, bands, geobox, spent) for s in wave))
-            full = await loop.run_in_executor(self._pool, _merge, out, read, first, fill)
-            if full:
-                return out
-        if len(useful) > len(looked):
-            return Mosaic(out.data, out.valid, out.source, complete=False)
+    def _advance(self, progress: _Progress, wanted: Wanted, target: Target, spent: Spent) -> bool:
+        """Draw the scenes that are in memory; False where the next one is not."""
+        while progress.next < len(progress.scenes) and target.open:
+            place = progress.next
+            number, scene = progress.scenes[place]
+            if place in progress.read:
+                read = progress.read.pop(place)
+            else:
+                found = self._at_hand(scene, wanted, spent)
+                if isinstance(found, _Missing):
+                    return False
+                read = found
+            if read is not None:
+                target.draw(number, read)
+            progress.next += 1
+        return True
+
+    def _at_hand(self, scene: Scene, wanted: Wanted, spent: Spent) -> SceneRead | _Missing | None:
+        """Return what one scene gives without any reading; None where it does not touch."""
+        assets = [scene.bands[band] for band in wanted.bands]
+        files = [self._files.known(asset) for asset in assets]
+        known = [file for file in files if file is not None]
+        if len(known) < len(files):
+            return _MISSING
+        parts = self._plan(wanted, assets, known)
+        if parts is None:
+            return None
+        out = []
+        for part in parts:
+            blocks = self._files.at_hand(part.file, part.plan.blocks, part.plan.window)
+            if blocks is None:
+                return _MISSING
+            out.append((part, blocks))
+        for part in parts:
+            spent.plan(len(part.plan.blocks), part.plan.pixels * len(part.bands))
         return out
 
-    async def _read(
-        self, scene: Scene, bands: Sequence[str], geobox: GeoBox, spent: Spent
-    ) -> list[_Window] | None:
+    async def _read(self, scene: Scene, wanted: Wanted, spent: Spent) -> SceneRead | None:
         """Read what one scene gives; None where it does not touch the grid."""
         try:
-            return await self._read_once(scene, bands, geobox, spent)
+            return await self._read_once(scene, wanted, spent)
         except SourceChangedError:
             # The object was replaced since it was indexed: look at it anew, once.
-            for band in bands:
+            for band in wanted.bands:
                 self._files.forget(scene.bands[band])
             fresh = {name: unpinned(asset) for name, asset in scene.bands.items()}
             renewed = Scene(scene.id, scene.collection, scene.datetime, fresh, scene.cloud_cover)
-            return await self._read_once(renewed, bands, geobox, spent)
+            return await self._read_once(renewed, wanted, spent)
 
-    async def _read_once(
-        self, scene: Scene, bands: Sequence[str], geobox: GeoBox, spent: Spent
-    ) -> list[_Window] | None:
-        assets = [scene.bands[band] for band in bands]
+    async def _read_once(self, scene: Scene, wanted: Wanted, spent: Spent) -> SceneRead | None:
+        assets = [scene.bands[band] for band in wanted.bands]
         files = await together(*(self._files.open(asset) for asset in assets))
-        for name, asset, file in zip(bands, assets, files, strict=True):
+        for name, asset, file in zip(wanted.bands, assets, files, strict=True):
             if file.fresh and asset.index is None and self._save_index is not None:
-                self._save_index(scene, name, file)
+                save = partial(self._save_index, scene, name)
+                self._files.when_complete(file, (scene.id, name), save)
         loop = asyncio.get_running_loop()
-        parts = await loop.run_in_executor(self._pool, self._plan, geobox, assets, files)
+        parts = await loop.run_in_executor(self._pool, self._plan, wanted, assets, files)
         if parts is None:
             return None
         for part in parts:
             spent.plan(len(part.plan.blocks), part.plan.pixels * len(part.bands))
         blocks = await together(
-            *(self._files.blocks(part.file, part.plan.blocks) for part in parts)
+            *(self._files.blocks(part.file, part.plan.blocks, part.plan.window) for part in parts)
         )
-        return await together(
-            *(
-                loop.run_in_executor(self._pool, _assemble, part, found)
-                for part, found in zip(parts, blocks, strict=True)
-            )
-        )
+        return list(zip(parts, blocks, strict=True))
 
     def _plan(
-        self, geobox: GeoBox, assets: Sequence[BandAsset], files: Sequence[OpenFile]
-    ) -> list[_Part] | None:
+        self, wanted: Wanted, assets: Sequence[BandAsset], files: Sequence[OpenFile]
+    ) -> list[Part] | None:
         """Group bands by file and plan each; None where one of them does not touch the grid."""
         groups: dict[tuple[object, float | None], list[int]] = {}
         for number, (asset, file) in enumerate(zip(assets, files, strict=True)):
@@ -233,157 +295,104 @@ class Mosaicker:
             source = grid_of(first, file)
             if source is None:
                 raise SourceUnsupportedError("a source file has no georeference")
-            grid = self._grids.get(geobox, source)
+            grid = self._grids.get(wanted.box, source)
             bands = tuple(assets[n] for n in numbers)
-            plan = plan_read(file.index, [b.band for b in bands], grid)
+            plan = plan_read(file.index, [b.band for b in bands], grid, wanted.resampling)
             if plan is None:
                 return None
-            parts.append(_Part(file, bands, tuple(numbers), grid, plan))
+            parts.append(Part(file, bands, tuple(numbers), grid, plan))
         return parts
 
 
-def _nodata(window: _Window) -> float:
-    asset, info = window.part.bands[0], window.part.file.index.info
-    nodata = asset.nodata if asset.nodata is not None else info.nodata
-    return float("nan") if nodata is None else float(nodata)
+def is_smooth(read: SceneRead) -> bool:
+    """Tell whether the kernel interpolates: some band is bilinear."""
+    return any(part.plan.method == "bilinear" for part, _ in read)
 
 
-#: Most bytes of positions that one picture remembers.
-_PLACES_BYTES = 64 * 1024 * 1024
+class CanvasTarget:
+    """A canvas as a target."""
 
-_Located = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
+    def __init__(self, canvas: Canvas, box: GeoBox) -> None:
+        self._canvas = canvas
+        self._box = box
 
+    @property
+    def open(self) -> int:
+        """Pixels that no scene has filled."""
+        return self._canvas.open
 
-class _Places:
-    """Source pixels under the target's; bands and dates that lie alike share them."""
-
-    def __init__(self, geobox: GeoBox) -> None:
-        self._shape = geobox.height, geobox.width
-        self._known: dict[tuple[int, ReadPlan], tuple[CoordinateGrid, _Located]] = {}
-        # 16 bytes per target pixel and entry; a large picture remembers the last one only.
-        self._limit = max(_PLACES_BYTES // (16 * geobox.width * geobox.height), 1)
-
-    def of(self, window: _Window) -> _Located:
-        """Return x, y, fx and fy of a window, as `locate` describes them."""
-        part = window.part
-        key = id(part.grid), part.plan
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= self._limit:
-                self._known.clear()
-            # The grid is kept along, so that its id stays its own.
-            found = part.grid, self._locate(part)
-            self._known[key] = found
-        return found[1]
-
-    def _locate(self, part: _Part) -> _Located:
-        plan, grid = part.plan, part.grid
-        level = part.file.index.info.levels[plan.level]
-        place = np.array([plan.column, plan.row, level.scale_x, level.scale_y], np.float64)
-        size = np.array([plan.width, plan.height], np.int64)
-        x, y = np.empty(self._shape, np.int32), np.empty(self._shape, np.int32)
-        fx, fy = np.empty(self._shape, np.float32), np.empty(self._shape, np.float32)
-        locate(grid.columns, grid.rows, grid.step, place, size, x, y, fx, fy)
-        return x, y, fx, fy
+    def draw(self, number: int, read: SceneRead) -> None:
+        """Draw one scene into the open pixels."""
+        del number
+        self._canvas.draw(tables(read, self._box), is_smooth(read))
 
 
-def _as_type(data: NDArray[np.generic], known: frozenset[str]) -> NDArray[np.generic]:
-    return data if data.dtype.name in known else data.astype(np.float64)
+class _Traced(CanvasTarget):
+    """A canvas that remembers which scene filled a pixel."""
+
+    def __init__(self, canvas: Canvas, box: GeoBox) -> None:
+        super().__init__(canvas, box)
+        self.source = np.full((box.height, box.width), -1, np.int16)
+
+    def draw(self, number: int, read: SceneRead) -> None:
+        """Draw one scene into the open pixels, and note them."""
+        super().draw(number, read)
+        self.source[(self.source < 0) & (self._canvas.state != 0)] = number
 
 
-def _assemble(part: _Part, blocks: dict[BlockId, Block]) -> _Window:
-    """Copy the needed bands of the blocks side by side into one window."""
-    plan, info = part.plan, part.file.index.info
-    level = info.levels[plan.level]
-    data = np.zeros((len(part.bands), plan.height, plan.width), np.dtype(info.dtype))
-    masked = any(block.mask is not None for block in blocks.values())
-    mask = np.full((plan.height, plan.width), 255, np.uint8) if masked else _NO_MASK
-    places = [part.file.index.plane_of(band.band) for band in part.bands]
-    for block_id, block in blocks.items():
-        ours, theirs = _overlap(plan, level, block_id, block)
-        for number, (plane, position) in enumerate(places):
-            if plane == block_id.plane:
-                data[(number, *ours)] = block.data[(position, *theirs)]
-        if block.mask is not None:
-            mask[ours] &= block.mask[theirs]
-    window = _Window(part, data, mask)
-    nodata = _nodata(window)
-    if info.mixed and plan.level > 0 and not np.isnan(nodata):
-        return _Window(part, data, _unmixed(data, mask, nodata))
-    return window
+class StoredTarget:
+    """Stored values, in a type that holds those of all files."""
 
+    def __init__(self, dtype: np.dtype[Any], bands: int, box: GeoBox) -> None:
+        pixels = box.width * box.height
+        self._width = box.width
+        self.data = np.zeros((bands, pixels), dtype)
+        self.valid = np.zeros(pixels, np.uint8)
+        self.source = np.full(pixels, -1, np.int16)
+        self.open = pixels
 
-def _overlap(
-    plan: ReadPlan, level: Level, block_id: BlockId, block: Block
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return where a block and the window overlap: rows and columns in the window, in the block."""
-    top = block_id.row * level.block_height - plan.row
-    left = block_id.column * level.block_width - plan.column
-    first_row, first_column = max(top, 0), max(left, 0)
-    last_row = min(top + block.data.shape[1], plan.height)
-    last_column = min(left + block.data.shape[2], plan.width)
-    ours = slice(first_row, last_row), slice(first_column, last_column)
-    theirs = (
-        slice(first_row - top, last_row - top),
-        slice(first_column - left, last_column - left),
-    )
-    return ours, theirs
-
-
-def _unmixed(
-    data: NDArray[np.generic], mask: NDArray[np.uint8], nodata: float
-) -> NDArray[np.uint8]:
-    """Return a mask without the pixels that touch nodata, which hold a mixture with it.
-
-    Without it the edge of a Sentinel-2 swath shows as a black fringe at every zoom but the native.
-    One pixel is taken away; the filter's outer taps reach into a second one with little weight.
-    """
-    bad = (data == nodata).any(axis=0)
-    if not bad.any():
-        return mask
-    spread = bad.copy()
-    spread[1:] |= bad[:-1]
-    spread[:-1] |= bad[1:]
-    rows = spread.copy()
-    spread[:, 1:] |= rows[:, :-1]
-    spread[:, :-1] |= rows[:, 1:]
-    good = np.where(spread, np.uint8(0), np.uint8(255))
-    return good if mask.shape[0] == 0 else good & mask
-
-
-def _merge(
-    out: Mosaic,
-    read: Sequence[list[_Window] | None],
-    first: int,
-    fill: Callable[[_Window, NDArray[np.generic], NDArray[np.uint8]], None],
-) -> bool:
-    """Put scenes under what is already there; True when every pixel is filled."""
-    for number, windows in enumerate(read, first):
-        if windows is None:
-            continue
-        if not out.valid.any():
+    def draw(self, number: int, read: SceneRead) -> None:
+        """Copy one scene under what is already there."""
+        found = stored_tables(read)
+        if self.open == self.valid.size and set(found.dtypes) == {self.data.dtype.name}:
             # Nothing is there yet: the scene is written in its place at once.
-            _fill_scene(windows, fill, out.data, out.valid)
-            out.source[out.valid == 1] = number
+            self.valid[:] = 1
+            _copy(found, slice(None), self._width, self.data, self.valid)
+            new = self.valid == 1
         else:
-            data, valid = np.zeros_like(out.data), np.empty_like(out.valid)
-            _fill_scene(windows, fill, data, valid)
-            new = (valid == 1) & (out.valid == 0)
-            np.copyto(out.data, data, where=new)
-            out.valid[new] = 1
-            out.source[new] = number
-        if out.valid.all():
-            return True
-    return False
+            valid = np.ones_like(self.valid)
+            bands = []
+            for band, dtype in enumerate(found.dtypes):
+                bands.append(np.zeros((1, valid.size), dtype))
+                _copy(found, slice(band, band + 1), self._width, bands[-1], valid)
+            new = (valid == 1) & (self.valid == 0)
+            for target, values in zip(self.data, bands, strict=True):
+                np.copyto(target, values[0], where=new)
+            self.valid[new] = 1
+        self.source[new] = number
+        self.open -= int(np.count_nonzero(new))
 
 
-def _fill_scene(
-    windows: Sequence[_Window],
-    fill: Callable[[_Window, NDArray[np.generic], NDArray[np.uint8]], None],
-    data: NDArray[np.generic],
-    valid: NDArray[np.uint8],
+def _copy(
+    found: Tables, bands: slice, width: int, out: NDArray[Any], valid: NDArray[np.uint8]
 ) -> None:
-    """Write one scene's bands; a pixel stays valid where every band has data."""
-    valid[:] = 1
-    for window in windows:
-        fill(window, data, valid)
+    """Copy bands of one type."""
+    nodata = found.physics[bands, 0]
+    words = out.view(f"u{out.itemsize}") if out.dtype.kind in "iu" else out
+    has, meaning = _as_stored(nodata, out.dtype)
+    copy_stored(
+        found.layouts, found.scales, found.strides, np.ascontiguousarray(found.bands[bands]),
+        found.addresses, found.masks, width, has, meaning.view(words.dtype), words, valid,
+    )  # fmt: skip
+
+
+def _as_stored(
+    nodata: NDArray[np.float64], dtype: np.dtype[Any]
+) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Return which bands have a nodata value that the type can hold, and the values in it."""
+    if dtype.kind == "f":
+        return (~np.isnan(nodata)).view(np.uint8), nodata.astype(dtype)
+    limits = np.iinfo(dtype)
+    whole = np.isfinite(nodata) & (nodata == np.floor(nodata))
+    has = whole & (nodata >= limits.min) & (nodata <= limits.max)
+    return has.view(np.uint8), np.where(has, nodata, 0.0).astype(dtype)

@@ -107,6 +107,8 @@ def flatten(image: Image, rgb: tuple[int, int, int]) -> Image:
         image: The picture.
         rgb: The background, 0 to 255 each.
     """
+    if image.opaque:
+        return image
     source = image.pixels if image.palette is None else image.palette
     pixels = np.ascontiguousarray(source).reshape(-1, 4)
     background = np.empty_like(pixels)
@@ -114,8 +116,8 @@ def flatten(image: Image, rgb: tuple[int, int, int]) -> Image:
     out = np.empty_like(pixels)
     kernels.over(background, pixels, out)
     if image.palette is None:
-        return Image(out.reshape(image.pixels.shape))
-    return Image(image.pixels, out)
+        return Image(out.reshape(image.pixels.shape), opaque=True)
+    return Image(image.pixels, out, opaque=True)
 
 
 def _rgb(colour: RgbColour, values: Float32Array, valid: UInt8Array) -> UInt8Array:

@@ -1,23 +1,14 @@
-"""What to read of one file: pure code, before any I/O.
-
-Level rule: the coarsest level is read whose pixels are not larger than the target's (1 % tolerance;
-the ratio of pixel sizes is the median over the target, of the axis where it is smaller). So an
-overview is never enlarged while a finer level exists, and shrinking below a level is by less than
-the step to the next one.
-"""
+"""What to read of one file and how to resample it: pure code, before any I/O."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from renderers.readers.base import BlockId, Level, RasterIndex
+from renderers.levels import choose_level
+from renderers.readers.base import BlockId, PixelWindow, RasterIndex
+from renderers.resampling import class_level, method_for, reach, shrinkage
 from renderers.warp import CoordinateGrid
-
-#: Part by which a level's pixels may exceed the target's.
-LEVEL_TOLERANCE = 1.01
-
-#: Extra source pixels around the window, for the taps of bilinear resampling.
-MARGIN = 2
+from styles.model import Resampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +21,11 @@ class ReadPlan:
         row: First row of the window.
         width: Columns of the window, clipped to the level.
         height: Rows of the window.
-        blocks: The blocks that cover the window, for each plane.
+        blocks: The blocks that cover the window, for each plane, row by row.
+        across: Blocks per row.
         pixels: Pixels to decode for one plane: those of the blocks.
+        method: What resamples.
+        reach: Pixels of the level that the window holds around every position.
     """
 
     level: int
@@ -40,40 +34,47 @@ class ReadPlan:
     width: int
     height: int
     blocks: tuple[BlockId, ...]
+    across: int
     pixels: int
+    method: Resampling
+    reach: int
+
+    @property
+    def window(self) -> PixelWindow:
+        """First row, first column, and one after the last of each, in pixels of the level."""
+        return self.row, self.column, self.row + self.height, self.column + self.width
 
 
-def choose_level(levels: Sequence[Level], ratio: float) -> int:
-    """Return the number of the level to read, by the level rule.
-
-    Args:
-        levels: Finest first.
-        ratio: Full-resolution source pixels per target pixel.
-    """
-    best = 0
-    for number, level in enumerate(levels):
-        if max(level.scale_x, level.scale_y) <= ratio * LEVEL_TOLERANCE:
-            best = number
-    return best
-
-
-def plan_read(index: RasterIndex, bands: Sequence[int], grid: CoordinateGrid) -> ReadPlan | None:
+def plan_read(
+    index: RasterIndex,
+    bands: Sequence[int],
+    grid: CoordinateGrid,
+    resampling: Resampling = "nearest",
+) -> ReadPlan | None:
     """Return what to read, or None where the target does not touch the file.
 
     Args:
         index: The file's read index.
         bands: Band numbers, from 1.
         grid: Where the target's pixels lie in the file.
+        resampling: What the style asks for.
     """
-    extent = grid.extent()
+    extent = grid.extent
     if extent is None:
         return None
-    number = choose_level(index.info.levels, grid.ratio)
-    level = index.info.levels[number]
-    first_column = max(math.floor(extent[0] / level.scale_x) - MARGIN, 0)
-    first_row = max(math.floor(extent[1] / level.scale_y) - MARGIN, 0)
-    last_column = min(math.floor(extent[2] / level.scale_x) + MARGIN, level.width - 1)
-    last_row = min(math.floor(extent[3] / level.scale_y) + MARGIN, level.height - 1)
+    levels = index.info.levels
+    if resampling == "mode":
+        number, resampling = class_level(levels, grid.ratio, mixed=index.info.mixed)
+    else:
+        number = choose_level(levels, grid.ratio)
+    level = levels[number]
+    shrink = 1.0 if resampling == "nearest" else shrinkage(grid, level)
+    method = method_for(resampling, shrink)
+    margin = reach(method, shrink)
+    first_column = max(math.floor(extent[0] / level.scale_x) - margin, 0)
+    first_row = max(math.floor(extent[1] / level.scale_y) - margin, 0)
+    last_column = min(math.floor(extent[2] / level.scale_x) + margin, level.width - 1)
+    last_row = min(math.floor(extent[3] / level.scale_y) + margin, level.height - 1)
     if first_column > last_column or first_row > last_row:
         return None
     left, right = first_column // level.block_width, last_column // level.block_width
@@ -96,5 +97,8 @@ def plan_read(index: RasterIndex, bands: Sequence[int], grid: CoordinateGrid) ->
         last_column - first_column + 1,
         last_row - first_row + 1,
         blocks,
+        right - left + 1,
         decoded[0] * decoded[1],
+        method,
+        margin,
     )

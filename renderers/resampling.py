@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from renderers.geobox import FloatArray
-from renderers.plan import LEVEL_TOLERANCE, choose_level
+from renderers.levels import LEVEL_TOLERANCE, choose_level
 from renderers.readers.base import Level
 from renderers.warp import CoordinateGrid
 from styles.model import Resampling

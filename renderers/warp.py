@@ -4,7 +4,7 @@ Positions between the exact ones are interpolated bilinearly; the grid is made f
 interpolation is right to `TOLERANCE`, down to every pixel where it must (poles, antimeridian).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -49,6 +49,8 @@ class CoordinateGrid:
         height: Target rows.
         ratio: Full-resolution source pixels per target pixel (smaller axis, median), NaN when no
             position is finite.
+        extent: Least column, least row, greatest column and greatest row; None where no position
+            is finite.
     """
 
     columns: FloatArray
@@ -57,14 +59,18 @@ class CoordinateGrid:
     width: int
     height: int
     ratio: float
+    extent: tuple[float, float, float, float] | None = field(init=False)
 
-    def extent(self) -> tuple[float, float, float, float] | None:
-        """Return (least column, least row, greatest column, greatest row), or None if empty."""
-        good = np.isfinite(self.columns) & np.isfinite(self.rows)
-        if not good.any():
-            return None
-        cols, rows = self.columns[good], self.rows[good]
-        return float(cols.min()), float(rows.min()), float(cols.max()), float(rows.max())
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extent", _extent(self.columns, self.rows))
+
+
+def _extent(columns: FloatArray, rows: FloatArray) -> tuple[float, float, float, float] | None:
+    good = np.isfinite(columns) & np.isfinite(rows)
+    if not good.any():
+        return None
+    cols, rows = columns[good], rows[good]
+    return float(cols.min()), float(rows.min()), float(cols.max()), float(rows.max())
 
 
 def _positions(

@@ -318,14 +318,13 @@ class Pipeline:
             ]
             with _timed():
                 drawn = await self._renderer.picture(
-                    DrawJob(tuple(jobs), request.geobox, self._budget)
+                    DrawJob(tuple(jobs), request.geobox, self._budget),
+                    lambda image: self._encode(image, request),
                 )
-            loop = asyncio.get_running_loop()
-            encoded = await loop.run_in_executor(self._pool, self._encode, drawn.image, request)
         headers: tuple[tuple[str, str], ...] = ()
         if not drawn.complete:
             headers = (("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"),)
-        entry = Entry(encoded.body, encoded.media_type, headers)
+        entry = Entry(drawn.result.body, drawn.result.media_type, headers)
         await self._tiles.set(key, entry)
         return entry
 

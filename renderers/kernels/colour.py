@@ -20,8 +20,8 @@ TRANSPARENT: Final = 255
 LAST: Final = np.float32(254.0)
 
 _BLOCK: Final = 1024
+HALF: Final = np.float32(0.5)
 _ZERO = np.float32(0.0)
-_HALF = np.float32(0.5)
 _ONE = np.float32(1.0)
 _LEVELS = np.float32(255.0)
 
@@ -35,7 +35,7 @@ _u8_rows_out = types.Array(types.uint8, 2, "C")
 
 
 @inlined
-def _unit(value: np.float32, low: np.float32, scale: np.float32) -> np.float32:
+def unit(value: np.float32, low: np.float32, scale: np.float32) -> np.float32:
     """Return the position of a value between low (0) and high (1), held within; NaN gives 0."""
     t = (value - low) * scale
     t = t if t > _ZERO else _ZERO
@@ -43,7 +43,7 @@ def _unit(value: np.float32, low: np.float32, scale: np.float32) -> np.float32:
 
 
 @inlined
-def _word(red: np.uint8, green: np.uint8, blue: np.uint8) -> np.uint32:
+def word(red: np.uint8, green: np.uint8, blue: np.uint8) -> np.uint32:
     """Return an opaque RGBA pixel as one little-endian number: a single store instead of four."""
     return (
         np.uint32(red)
@@ -81,9 +81,9 @@ def rgb(
             target = place[k]
             for i in range(count):
                 # By way of int32: processors have no instruction from float to unsigned.
-                target[i] = np.int32(_unit(row[i], low[k], scale[k]) * last + _HALF)
+                target[i] = np.int32(unit(row[i], low[k], scale[k]) * last + HALF)
         for i in range(count):
-            pixel = _word(curve[place[0, i]], curve[place[1, i]], curve[place[2, i]])
+            pixel = word(curve[place[0, i]], curve[place[1, i]], curve[place[2, i]])
             out[start + i] = pixel if valid[start + i] != 0 else np.uint32(0)
 
 
@@ -99,8 +99,19 @@ def ramp(values: Floats, valid: Bytes, low: np.float32, scale: np.float32, out: 
         out: uint8, shape (pixels,), written.
     """
     for i in range(out.shape[0]):
-        index = np.uint8(np.int32(_unit(values[i], low, scale) * LAST + _HALF))
+        index = np.uint8(np.int32(unit(values[i], low, scale) * LAST + HALF))
         out[i] = index if valid[i] != 0 else np.uint8(TRANSPARENT)
+
+
+@inlined
+def class_index(value: np.float32, table: Bytes, end: np.float32) -> np.uint8:
+    """Return the palette index of a class value; `end` is the table's length."""
+    index = np.uint8(TRANSPARENT)
+    if value >= _ZERO and value < end:
+        whole = np.int64(value)
+        if np.float32(whole) == value:
+            index = table[whole]
+    return index
 
 
 @kernel(types.void(_f32, _u8, _u8, _u8_out))
@@ -116,13 +127,7 @@ def classes(values: Floats, valid: Bytes, table: Bytes, out: Bytes) -> None:
     """
     end = np.float32(table.shape[0])
     for i in range(out.shape[0]):
-        value = values[i]
-        index = np.uint8(TRANSPARENT)
-        if valid[i] != 0 and value >= _ZERO and value < end:
-            whole = np.int64(value)
-            if np.float32(whole) == value:
-                index = table[whole]
-        out[i] = index
+        out[i] = class_index(values[i], table, end) if valid[i] != 0 else np.uint8(TRANSPARENT)
 
 
 @inlined
@@ -133,8 +138,8 @@ def _blend(bottom: Bytes, top: Bytes, out: Bytes) -> None:
     total = alpha + below
     for k in range(3):
         mixed = np.float32(top[k]) * alpha + np.float32(bottom[k]) * below
-        out[k] = np.uint8(mixed / total + _HALF)
-    out[3] = np.uint8(total + _HALF)
+        out[k] = np.uint8(mixed / total + HALF)
+    out[3] = np.uint8(total + HALF)
 
 
 @kernel(types.void(_u8_rows, _u8_rows, _u8_rows_out))

@@ -1,277 +1,407 @@
-"""Kernels that take a target's pixels out of a window of source pixels.
+"""Values out of decoded blocks, for runs of pixels found by `renderers.kernels.places`.
 
-First `locate` turns a coarse grid of exact positions (`renderers.warp.CoordinateGrid`) into the
-source pixel under every target pixel; all bands that lie alike share that. Then the `gather_`
-kernels fetch values. A position at (column c, row r) in pixel-corner coordinates lies in pixel
-(floor(c), floor(r)); 1e-10 is added first, as GDAL does, so that a position on an edge that
-rounding left a hair short still takes the pixel that starts there.
-
-The gathering kernels take one band; looping over bands inside them was measured five times slower.
-Shapes and types that they share:
-    window: (rows, columns), stored values.
-    mask: uint8 (rows, columns), 0 where there is no data; shape (0, 0) for "all valid".
-    x, y: int32 (height, width), column and row in the window; x is -1 where there is none.
+All of these are compiled into the kernels that draw. What they share:
+    source: one block, stored values in one row.
+    offset: int32, place of each pixel in its block.
+    start, stop: the run's pixels.
     nodata: stored value that means "no data"; NaN never equals a value, so NaN means "none".
+    ok: uint8, becomes 0 where there is no data and stays where there is.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numba import carray
 from numpy.typing import NDArray
 
-from renderers.kernels.options import inlined, kernel
+from renderers.kernels.options import inlined
+from renderers.kernels.places import (
+    BLOCK_HEIGHT,
+    BLOCK_WIDTH,
+    BLOCKS_ACROSS,
+    FIRST_STRIDE,
+    HEIGHT,
+    NOWHERE,
+    SCATTERED,
+    WIDTH,
+    pointer,
+)
 
 Array = NDArray[Any]
 
-_EDGE = 1e-10
+# Stored types, as the tables of bands name them.
+UINT8: Final = 0
+UINT16: Final = 1
+INT16: Final = 2
+FLOAT32: Final = 3
 
-_TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+# A band says what to take out of which blocks: a row of int64.
+#: Number of its layout.
+LAYOUT: Final = 0
+KIND: Final = 1
+#: Where its blocks begin in the lists of addresses and masks.
+FIRST_BLOCK: Final = 2
+#: Address of its table, where values become colours by table.
+TABLE: Final = 3
+BAND_FIELDS: Final = 4
 
+# Physics of a band: a row of float64.
+NODATA: Final = 0
+SCALE: Final = 1
+OFFSET: Final = 2
+PHYSICS_FIELDS: Final = 3
 
-@kernel(
-    "void(float64[:, ::1], float64[:, ::1], int64, float64[::1], int64[::1], int32[:, ::1],"
-    " int32[:, ::1], float32[:, ::1], float32[:, ::1])"
-)
-def locate(
-    columns: Array,
-    rows: Array,
-    step: int,
-    place: Array,
-    size: Array,
-    x: Array,
-    y: Array,
-    fx: Array,
-    fy: Array,
-) -> None:
-    """Write which source pixel lies under every target pixel, and where in it.
-
-    Args:
-        columns: float64 (n, m), full-resolution source column at every `step`-th target pixel
-            centre; NaN where there is none.
-        rows: The same for source rows.
-        step: Target pixels between grid points.
-        place: float64 (4,): window's first column and row in level pixels, level scale x and y.
-        size: int64 (2,): the window's width and height.
-        x: int32 (height, width): column in the window, -1 outside of it.
-        y: int32 (height, width): row in the window.
-        fx: float32 (height, width): columns from the middle of that pixel to the position, -0.5 to
-            0.5.
-        fy: The same for rows.
-    """
-    n, m = columns.shape
-    left, top = place[0], place[1]
-    scale_x, scale_y = 1.0 / place[2], 1.0 / place[3]
-    right, bottom = size[0] - _EDGE, size[1] - _EDGE
-    line_c = np.empty(m)
-    line_r = np.empty(m)
-    for i in range(x.shape[0]):
-        gi = i // step
-        fi = (i - gi * step) / step
-        hi = gi if fi == 0.0 else min(gi + 1, n - 1)
-        for g in range(m):
-            line_c[g] = (
-                columns[gi, g] if fi == 0.0 else ((1.0 - fi) * columns[gi, g] + fi * columns[hi, g])
-            )
-            line_r[g] = rows[gi, g] if fi == 0.0 else (1.0 - fi) * rows[gi, g] + fi * rows[hi, g]
-        j = 0
-        for g in range(m):
-            for k in range(step):
-                if j == x.shape[1]:
-                    break
-                if k == 0:
-                    c = line_c[g]
-                    r = line_r[g]
-                else:
-                    fj = k / step
-                    c = (1.0 - fj) * line_c[g] + fj * line_c[g + 1]
-                    r = (1.0 - fj) * line_r[g] + fj * line_r[g + 1]
-                x[i, j] = -1
-                y[i, j] = -1
-                c = c * scale_x - left
-                r = r * scale_y - top
-                # NaN fails every comparison; inside the window truncation is floor.
-                if c >= -_EDGE and r >= -_EDGE and c < right and r < bottom:
-                    px = np.int32(c + _EDGE)
-                    py = np.int32(r + _EDGE)
-                    x[i, j] = px
-                    y[i, j] = py
-                    fx[i, j] = c - px - 0.5
-                    fy[i, j] = r - py - 0.5
-                j += 1
+#: No array is as long: addresses are not checked against it.
+_ENDLESS: Final = 1 << 40
 
 
 @inlined
-def _absent(value: Any, nodata: float) -> bool:
-    """Tell whether a stored value means "no data"."""
-    return bool(np.float64(value) == nodata or value != value)
+def unmask(mask: int, offset: Array, start: int, stop: int, ok: Array) -> None:
+    """Apply a block's mask.
+
+    Args:
+        mask: Address of uint8, 0 where there is no data; or 0 for "all valid".
+        offset: See the module.
+        start: See the module.
+        stop: See the module.
+        ok: See the module.
+    """
+    if mask == 0:
+        return
+    flags = carray(pointer(mask), (_ENDLESS,), np.uint8)
+    for p in range(start, stop):
+        if flags[np.uintp(offset[p])] == 0:
+            ok[p] = 0
 
 
 @inlined
-def _weighed(
-    window: Array, mask: Array, nodata: float, x0: int, y0: int, u: float, v: float
-) -> tuple[float, float]:
-    """Return the weighted sum of up to four pixels that have data, and the sum of their weights."""
-    total = 0.0
-    weight = 0.0
-    for k in range(4):
-        x = x0 + (k & 1)
-        y = y0 + (k >> 1)
-        if x < 0 or y < 0 or x >= window.shape[1] or y >= window.shape[0]:
-            continue
-        if mask.shape[0] > 0 and mask[y, x] == 0:
-            continue
-        value = window[y, x]
-        if _absent(value, nodata):
-            continue
-        w = (u if k & 1 else 1.0 - u) * (v if k >> 1 else 1.0 - v)
-        total += w * np.float64(value)
-        weight += w
-    return total, weight
-
-
-_SCALED = [
-    f"void({t}[:, ::1], uint8[:, ::1], int32[:, ::1], int32[:, ::1], float32[:, ::1],"
-    " float32[:, ::1], float64, float32, float32, float32[:, ::1], uint8[:, ::1])"
-    for t in ("uint8", "uint16", "int16", "float32", "float64")
-]
-
-
-@kernel(_SCALED)
-def gather_nearest(
-    window: Array,
-    mask: Array,
-    x: Array,
-    y: Array,
-    fx: Array,
-    fy: Array,
-    nodata: float,
-    scale: np.float32,
-    offset: np.float32,
-    out: Array,
-    valid: Array,
+def _nearest(
+    source: Array, offset: Array, start: int, stop: int, physics: Array, out: Array, ok: Array
 ) -> None:
-    """Write stored * scale + offset of the nearest pixel into `out`.
+    """Write stored * scale + offset of one run."""
+    # Stored values of up to 16 bits are exact in float32, and so are those of float32.
+    nodata = np.float32(physics[NODATA])
+    scale, shift = np.float32(physics[SCALE]), np.float32(physics[OFFSET])
+    for p in range(start, stop):
+        value = np.float32(source[np.uintp(offset[p])])
+        out[p] = value * scale + shift
+        lacking = (value == nodata) | (value != value)
+        ok[p] = np.uint8(0) if lacking else ok[p]
+
+
+@inlined
+def nearest(
+    band: Array,
+    physics: Array,
+    addresses: Array,
+    masks: Array,
+    runs: tuple[Array, Array, int],
+    count: int,
+    offset: Array,
+    out: Array,
+    ok: Array,
+) -> None:
+    """Write stored * scale + offset of the nearest pixels of one band.
 
     Args:
-        window: See the module.
-        mask: See the module.
-        x: See the module.
-        y: See the module.
-        fx: Not used; the same arguments as `gather_bilinear`.
-        fy: Not used.
-        nodata: See the module.
-        scale: Of the band.
-        offset: Of the band.
-        out: float32 (height, width); left as it is where there is no data.
-        valid: uint8 (height, width); becomes 0 where there is no data, and stays where there is.
+        band: int64 (BAND_FIELDS,).
+        physics: float64 (PHYSICS_FIELDS,).
+        addresses: int64, of every block's values.
+        masks: int64, of every block's mask, 0 for none.
+        runs: Starts, blocks, number of runs.
+        count: Pixels.
+        offset: See the module.
+        out: float32 (count,), written.
+        ok: See the module.
     """
-    masked = mask.shape[0] > 0
-    for i in range(valid.shape[0]):
-        for j in range(valid.shape[1]):
-            if x[i, j] < 0:
-                valid[i, j] = 0
-                continue
-            # Unsigned indexes spare Numba's test for negative ones.
-            px = np.uintp(x[i, j])
-            py = np.uintp(y[i, j])
-            value = window[py, px]
-            if _absent(value, nodata) or (masked and mask[py, px] == 0):
-                valid[i, j] = 0
-            else:
-                out[i, j] = np.float32(value) * scale + offset
+    starts, blocks, number = runs
+    for k in range(number):
+        start = starts[k]
+        stop = starts[k + 1] if k + 1 < number else count
+        if blocks[k] == NOWHERE:
+            for p in range(start, stop):
+                ok[p] = 0
+            continue
+        entry = band[FIRST_BLOCK] + blocks[k]
+        at = pointer(addresses[entry])
+        if band[KIND] == UINT8:
+            source = carray(at, (_ENDLESS,), np.uint8)
+            _nearest(source, offset, start, stop, physics, out, ok)
+        elif band[KIND] == UINT16:
+            _nearest(carray(at, (_ENDLESS,), np.uint16), offset, start, stop, physics, out, ok)
+        elif band[KIND] == INT16:
+            _nearest(carray(at, (_ENDLESS,), np.int16), offset, start, stop, physics, out, ok)
+        else:
+            _nearest(carray(at, (_ENDLESS,), np.float32), offset, start, stop, physics, out, ok)
+        unmask(masks[entry], offset, start, stop, ok)
 
 
-@kernel(_SCALED)
-def gather_bilinear(
-    window: Array,
-    mask: Array,
-    x: Array,
-    y: Array,
-    fx: Array,
-    fy: Array,
-    nodata: float,
-    scale: np.float32,
-    offset: np.float32,
-    out: Array,
-    valid: Array,
-) -> None:
-    """Write the bilinear mean of the four nearest pixels, as `gather_nearest` does the nearest.
+@inlined
+def _stored(kind: int, address: int, place: int) -> float:
+    """Return one stored value."""
+    at = pointer(address)
+    if kind == UINT8:
+        return np.float64(carray(at, (_ENDLESS,), np.uint8)[place])
+    if kind == UINT16:
+        return np.float64(carray(at, (_ENDLESS,), np.uint16)[place])
+    if kind == INT16:
+        return np.float64(carray(at, (_ENDLESS,), np.int16)[place])
+    return np.float64(carray(at, (_ENDLESS,), np.float32)[place])
+
+
+@inlined
+def weighed(
+    band: Array,
+    physics: Array,
+    addresses: Array,
+    masks: Array,
+    geometry: tuple[Array, Array],
+    x0: int,
+    y0: int,
+    u: float,
+    v: float,
+) -> tuple[float, bool]:
+    """Return the mean of those of four pixels that have data, wherever they lie.
 
     A pixel has data where its nearest source pixel has: the mask does not depend on the resampling.
-    Neighbours without data, or beyond the window, lose their weight to the others.
-    """
-    masked = mask.shape[0] > 0
-    height, width = window.shape
-    one = np.uintp(1)
-    for i in range(valid.shape[0]):
-        for j in range(valid.shape[1]):
-            if x[i, j] < 0:
-                valid[i, j] = 0
-                continue
-            value = window[np.uintp(y[i, j]), np.uintp(x[i, j])]
-            if _absent(value, nodata) or (masked and mask[y[i, j], x[i, j]] == 0):
-                valid[i, j] = 0
-                continue
-            # The pair of columns begins at this pixel, or at the one before; so do the rows.
-            before_x = 1 if fx[i, j] < 0.0 else 0
-            before_y = 1 if fy[i, j] < 0.0 else 0
-            u = np.float64(fx[i, j]) + before_x
-            v = np.float64(fy[i, j]) + before_y
-            x0 = x[i, j] - before_x
-            y0 = y[i, j] - before_y
-            if not masked and x0 >= 0 and y0 >= 0 and x0 + 1 < width and y0 + 1 < height:
-                ux = np.uintp(x0)
-                uy = np.uintp(y0)
-                v00 = window[uy, ux]
-                v01 = window[uy, ux + one]
-                v10 = window[uy + one, ux]
-                v11 = window[uy + one, ux + one]
-                lacking = _absent(v00, nodata) or _absent(v01, nodata)
-                if not (lacking or _absent(v10, nodata) or _absent(v11, nodata)):
-                    upper = (1.0 - u) * np.float64(v00) + u * np.float64(v01)
-                    lower = (1.0 - u) * np.float64(v10) + u * np.float64(v11)
-                    mean = (1.0 - v) * upper + v * lower
-                    out[i, j] = np.float32(mean) * scale + offset
-                    continue
-            total, weight = _weighed(window, mask, nodata, x0, y0, u, v)
-            if weight > 0.0:
-                out[i, j] = np.float32(total / weight) * scale + offset
-            else:
-                out[i, j] = np.float32(value) * scale + offset
-
-
-_STORED = [
-    f"void({t}[:, ::1], uint8[:, ::1], int32[:, ::1], int32[:, ::1], float64, {t}[:, ::1],"
-    " uint8[:, ::1])"
-    for t in _TYPES
-]
-
-
-@kernel(_STORED)
-def gather_stored(
-    window: Array, mask: Array, x: Array, y: Array, nodata: float, out: Array, valid: Array
-) -> None:
-    """Copy the stored values of the nearest pixel, exactly.
+    Neighbours without data, or beyond the level, lose their weight to the others.
 
     Args:
-        window: See the module.
-        mask: See the module.
-        x: See the module.
-        y: See the module.
-        nodata: See the module.
-        out: The window's dtype, (height, width); left as it is where there is no data.
-        valid: uint8 (height, width); becomes 0 where there is no data, and stays where there is.
+        band: int64 (BAND_FIELDS,).
+        physics: float64 (PHYSICS_FIELDS,).
+        addresses: See `nearest`.
+        masks: See there.
+        geometry: The layout (int64) and the strides of all blocks (int64).
+        x0: Column of the upper left pixel in pixels of all blocks.
+        y0: Its row.
+        u: Weight of the right pixels.
+        v: Weight of the lower pixels.
+
+    Returns:
+        The mean as stored, and whether there is data.
     """
-    masked = mask.shape[0] > 0
-    for i in range(valid.shape[0]):
-        for j in range(valid.shape[1]):
-            if x[i, j] < 0:
-                valid[i, j] = 0
+    layout, strides = geometry
+    width, height, across = layout[WIDTH], layout[HEIGHT], layout[BLOCKS_ACROSS]
+    block_width, block_height = layout[BLOCK_WIDTH], layout[BLOCK_HEIGHT]
+    near = (1 if u >= 0.5 else 0) + (2 if v >= 0.5 else 0)
+    total = 0.0
+    weight = 0.0
+    has = False
+    for k in range(4):
+        x, y = x0 + (k & 1), y0 + (k >> 1)
+        if x < 0 or y < 0 or x >= width or y >= height:
+            continue
+        bx, by = x // block_width, y // block_height
+        block = by * across + bx
+        entry = band[FIRST_BLOCK] + block
+        place = (
+            (y - by * block_height) * strides[layout[FIRST_STRIDE] + block] + x - bx * block_width
+        )
+        if masks[entry] != 0 and carray(pointer(masks[entry]), (_ENDLESS,), np.uint8)[place] == 0:
+            continue
+        value = _stored(band[KIND], addresses[entry], place)
+        if np.float32(value) == np.float32(physics[NODATA]) or value != value:
+            continue
+        if k == near:
+            has = True
+        w = (u if k & 1 else 1.0 - u) * (v if k >> 1 else 1.0 - v)
+        total += w * value
+        weight += w
+    return (total / weight if weight > 0.0 else 0.0), has
+
+
+@inlined
+def _four(source: Array, stride: int, offset: Array, start: int, stop: int, taps: Array) -> None:
+    """Take out the four pixels of every position of a run, as float32."""
+    below, one = np.uintp(stride), np.uintp(1)
+    a, b, c, d = taps[0], taps[1], taps[2], taps[3]
+    for p in range(start, stop):
+        at = np.uintp(offset[p])
+        a[p] = np.float32(source[at])
+        b[p] = np.float32(source[at + one])
+    for p in range(start, stop):
+        at = np.uintp(offset[p]) + below
+        c[p] = np.float32(source[at])
+        d[p] = np.float32(source[at + one])
+
+
+@inlined
+def _take(
+    kind: int, address: int, stride: int, offset: Array, start: int, stop: int, taps: Array
+) -> None:
+    """Do `_four` for the stored type at hand."""
+    at = pointer(address)
+    if kind == UINT8:
+        _four(carray(at, (_ENDLESS,), np.uint8), stride, offset, start, stop, taps)
+    elif kind == UINT16:
+        _four(carray(at, (_ENDLESS,), np.uint16), stride, offset, start, stop, taps)
+    elif kind == INT16:
+        _four(carray(at, (_ENDLESS,), np.int16), stride, offset, start, stop, taps)
+    else:
+        _four(carray(at, (_ENDLESS,), np.float32), stride, offset, start, stop, taps)
+
+
+@inlined
+def _mix(taps: Array, u: Array, v: Array, count: int, physics: Array, out: Array) -> None:
+    """Write the scaled means of four pixels."""
+    scale, shift = np.float32(physics[SCALE]), np.float32(physics[OFFSET])
+    a, b, c, d = taps[0], taps[1], taps[2], taps[3]
+    for p in range(count):
+        upper = a[p] + u[p] * (b[p] - a[p])
+        lower = c[p] + u[p] * (d[p] - c[p])
+        out[p] = (upper + v[p] * (lower - upper)) * scale + shift
+
+
+@inlined
+def _doubts(taps: Array, count: int, physics: Array, doubt: Array) -> int:
+    """Mark the pixels one of whose four may have no data; return how many there are."""
+    # Stored values of up to 16 bits are exact in float32, and so are those of float32.
+    nodata = np.float32(physics[NODATA])
+    a, b, c, d = taps[0], taps[1], taps[2], taps[3]
+    doubts = 0
+    for p in range(count):
+        lacking = (a[p] == nodata) | (b[p] == nodata) | (c[p] == nodata) | (d[p] == nodata)
+        total = a[p] + b[p] + c[p] + d[p]
+        doubt[p] |= np.uint8(lacking | (total != total))
+    for p in range(count):
+        doubts += doubt[p]
+    return doubts
+
+
+@inlined
+def bilinear(
+    band: Array,
+    physics: Array,
+    addresses: Array,
+    masks: Array,
+    geometry: tuple[Array, Array],
+    runs: tuple[Array, Array, int],
+    count: int,
+    places: tuple[Array, Array, Array, Array],
+    out: Array,
+    ok: Array,
+    doubt: Array,
+    taps: Array,
+) -> None:
+    """Write scaled bilinear means of the four nearest pixels of one band.
+
+    Args:
+        band: int64 (BAND_FIELDS,).
+        physics: float64 (PHYSICS_FIELDS,).
+        addresses: See `nearest`.
+        masks: See there.
+        geometry: See `weighed`.
+        runs: Starts, blocks, number of runs.
+        count: Pixels.
+        places: Offset, u, v, corner, as `locate_bilinear` wrote them.
+        out: float32 (count,), written.
+        ok: See the module.
+        doubt: uint8 (count,), overwritten.
+        taps: float32 (4, count), overwritten.
+    """
+    starts, blocks, number = runs
+    offset, u, v, corner = places
+    layout, strides = geometry
+    scale, shift = np.float32(physics[SCALE]), np.float32(physics[OFFSET])
+    doubt[:count] = 0
+    for k in range(number):
+        start = starts[k]
+        stop = starts[k + 1] if k + 1 < number else count
+        block = blocks[k]
+        if block == NOWHERE:
+            ok[start:stop] = 0
+            taps[:, start:stop] = 0.0
+            continue
+        if block == SCATTERED:
+            doubt[start:stop] = 1
+            taps[:, start:stop] = 0.0
+            continue
+        entry = band[FIRST_BLOCK] + block
+        stride = strides[layout[FIRST_STRIDE] + block]
+        _take(band[KIND], addresses[entry], stride, offset, start, stop, taps)
+        if masks[entry] != 0:
+            doubt[start:stop] = 1
+    _mix(taps, u, v, count, physics, out)
+    if _doubts(taps, count, physics, doubt) == 0:
+        return
+    for k in range(number):
+        start = starts[k]
+        stop = starts[k + 1] if k + 1 < number else count
+        block = blocks[k]
+        if block == NOWHERE:
+            continue
+        stride, left, top = np.int64(1), np.int64(0), np.int64(0)
+        if block != SCATTERED:
+            stride = strides[layout[FIRST_STRIDE] + block]
+            top = (block // layout[BLOCKS_ACROSS]) * layout[BLOCK_HEIGHT]
+            left = (block % layout[BLOCKS_ACROSS]) * layout[BLOCK_WIDTH]
+        for p in range(start, stop):
+            if doubt[p] == 0:
                 continue
-            px = np.uintp(x[i, j])
-            py = np.uintp(y[i, j])
-            value = window[py, px]
-            if _absent(value, nodata) or (masked and mask[py, px] == 0):
-                valid[i, j] = 0
+            if block == SCATTERED:
+                x, y = np.int64(corner[0, p]), np.int64(corner[1, p])
             else:
-                out[i, j] = value
+                x, y = left + offset[p] % stride, top + offset[p] // stride
+            mean, has = weighed(band, physics, addresses, masks, geometry, x, y, u[p], v[p])
+            if has:
+                out[p] = np.float32(mean) * scale + shift
+            else:
+                ok[p] = 0
+
+
+#: Bits of a table's entry above the three bytes of colour.
+LACKS_DATA: Final = 1 << 24
+LACKS_VALUE: Final = 1 << 25
+
+
+@inlined
+def _looked_up(
+    source: Array, table: Array, offset: Array, start: int, stop: int, words: Array
+) -> None:
+    for p in range(start, stop):
+        words[p] |= table[np.uintp(source[np.uintp(offset[p])])]
+
+
+@inlined
+def looked_up(
+    band: Array,
+    addresses: Array,
+    masks: Array,
+    runs: tuple[Array, Array, int],
+    count: int,
+    offset: Array,
+    words: Array,
+) -> None:
+    """Add what a table holds for the nearest pixels of one band of 8 or 16 bits.
+
+    Args:
+        band: int64 (BAND_FIELDS,); its table is uint32, of 256 or 65536 entries, by bit pattern.
+        addresses: See `nearest`.
+        masks: See there.
+        runs: Starts, blocks, number of runs.
+        count: Pixels.
+        offset: See the module.
+        words: uint32 (count,), changed: bits of the table's entries are added by "or".
+    """
+    starts, blocks, number = runs
+    at = pointer(band[TABLE])
+    table = carray(at, (_ENDLESS,), np.uint32)
+    for k in range(number):
+        start = starts[k]
+        stop = starts[k + 1] if k + 1 < number else count
+        if blocks[k] == NOWHERE:
+            for p in range(start, stop):
+                words[p] |= np.uint32(LACKS_DATA)
+            continue
+        entry = band[FIRST_BLOCK] + blocks[k]
+        at = pointer(addresses[entry])
+        if band[KIND] == UINT8:
+            source = carray(at, (_ENDLESS,), np.uint8)
+            _looked_up(source, table, offset, start, stop, words)
+        else:
+            _looked_up(carray(at, (_ENDLESS,), np.uint16), table, offset, start, stop, words)
+        if masks[entry] != 0:
+            flags = carray(pointer(masks[entry]), (_ENDLESS,), np.uint8)
+            for p in range(start, stop):
+                if flags[np.uintp(offset[p])] == 0:
+                    words[p] |= np.uint32(LACKS_DATA)

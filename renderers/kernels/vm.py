@@ -33,7 +33,7 @@ _ZERO = np.float32(0.0)
 
 
 @inlined
-def _operand(number: int, scratch: Floats, inputs: Floats, start: int, count: int) -> Floats:
+def operand(number: int, scratch: Floats, inputs: Floats, start: int, count: int) -> Floats:
     """Return the block of values an operand number stands for."""
     if number < op.FIRST_INPUT:
         return scratch[number, :count]
@@ -144,20 +144,20 @@ def _three_operands(code: int, dst: Floats, a: Floats, b: Floats, c: Floats) -> 
 
 
 @inlined
-def _execute(code: Integers, scratch: Floats, inputs: Floats, start: int, count: int) -> None:
+def execute(code: Integers, scratch: Floats, inputs: Floats, start: int, count: int) -> None:
     """Run all instructions over one block of pixels."""
     for k in range(code.shape[0]):
         kind = code[k, 0]
         dst = scratch[code[k, 1], :count]
-        a = _operand(code[k, 2], scratch, inputs, start, count)
+        a = operand(code[k, 2], scratch, inputs, start, count)
         if kind in (op.NEG, op.ABS, op.SQRT, op.LOG, op.EXP, op.NOT):
             _one_operand(kind, dst, a)
             continue
-        b = _operand(code[k, 3], scratch, inputs, start, count)
+        b = operand(code[k, 3], scratch, inputs, start, count)
         if kind in (op.ADD, op.SUB, op.MUL, op.DIV, op.POW, op.MIN, op.MAX):
             _arithmetic(kind, dst, a, b)
         elif kind in (op.WHERE, op.CLAMP):
-            c = _operand(code[k, 4], scratch, inputs, start, count)
+            c = operand(code[k, 4], scratch, inputs, start, count)
             _three_operands(kind, dst, a, b, c)
         else:
             _logic(kind, dst, a, b)
@@ -189,10 +189,10 @@ def run(
     pixels = inputs.shape[1]
     for start in range(0, pixels, op.BLOCK):
         count = min(op.BLOCK, pixels - start)
-        _execute(code, scratch, inputs, start, count)
+        execute(code, scratch, inputs, start, count)
         good = valid[start : start + count]
         for k in range(results.shape[0]):
-            source = _operand(results[k], scratch, inputs, start, count)
+            source = operand(results[k], scratch, inputs, start, count)
             target = outputs[k, start : start + count]
             for i in range(count):
                 target[i] = source[i]

@@ -4,40 +4,45 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from renderers.draw import PIXELS_AT_ONCE, Renderer
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
 from renderers.job import Budget, DrawJob, LayerJob
-from renderers.mosaic import Mosaic
+from renderers.painter import Painters
+from styles.registry import stretch_style
 
-STYLE = SimpleNamespace(program=SimpleNamespace(inputs=("red",)), resampling="nearest")
+STYLE = stretch_style("grey", "red", 0.0, 1.0)
 
 
 class Mosaicker:
     """Counts the layers that are drawn at the same time; `bad` ones fail, others take a while."""
 
+    painters = Painters()
+
     def __init__(self, bad: tuple[str, ...] = ()) -> None:
         self.bad = bad
         self.running = self.most = self.finished = 0
 
-    async def scaled(self, scenes, bands, geobox, how, spent):
+    async def fill(self, wanted, target, spent, finish):
         spent.plan(1, 100)
         self.running += 1
         self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(0)
-            if scenes == self.bad:
+            if wanted.scenes == self.bad:
                 raise BudgetExceededError("too much")
             for _ in range(5):
                 await asyncio.sleep(0)
             self.finished += 1
         finally:
             self.running -= 1
-        empty = np.zeros((1, 1), np.uint8)
-        return Mosaic(np.zeros((1, 1, 1), np.float32), empty, empty.astype(np.int16), True)
+        return finish(), True
+
+
+async def picture(renderer, job):
+    return (await renderer.picture(job, lambda image: image)).result
 
 
 @pytest.fixture
@@ -54,7 +59,7 @@ def job(side: int, *layers: tuple[str, ...]) -> DrawJob:
 @pytest.mark.parametrize(("side", "most"), [(256, 8), (1024, 4), (2048, 1), (4096, 1)])
 async def test_large_layers_are_drawn_one_after_the_other(renderer, side, most):
     renderer._mosaic = mosaicker = Mosaicker(bad=("none",))
-    assert (await renderer.picture(job(side, *[()] * 8))).image is None
+    assert await picture(renderer, job(side, *[()] * 8)) is None
     assert (mosaicker.most, mosaicker.finished) == (most, 8)
     assert most * side * side <= max(PIXELS_AT_ONCE, side * side)
 
@@ -62,7 +67,7 @@ async def test_large_layers_are_drawn_one_after_the_other(renderer, side, most):
 async def test_no_layer_goes_on_when_another_one_failed(renderer):
     renderer._mosaic = mosaicker = Mosaicker(bad=("bad",))
     with pytest.raises(BudgetExceededError):
-        await renderer.picture(job(256, (), ("bad",), ()))
+        await picture(renderer, job(256, (), ("bad",), ()))
     for _ in range(20):
         await asyncio.sleep(0)
     assert (mosaicker.running, mosaicker.finished) == (0, 0)
@@ -72,7 +77,7 @@ async def test_all_layers_together_have_one_budget(renderer):
     renderer._mosaic = Mosaicker(bad=("none",))
     asked = job(16, ("a",), ("b",), ("c",))
     enough = DrawJob(asked.layers, asked.geobox, Budget(blocks=3, source_pixels=300))
-    assert (await renderer.picture(enough)).image is None
+    assert await picture(renderer, enough) is None
     short = DrawJob(asked.layers, asked.geobox, Budget(blocks=3, source_pixels=299))
     with pytest.raises(BudgetExceededError, match="299 pixels"):
-        await renderer.picture(short)
+        await picture(renderer, short)

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderers.geobox import GeoBox
-from renderers.plan import choose_level, plan_read
+from renderers.levels import choose_level
+from renderers.plan import plan_read
 from renderers.readers.base import Level, RasterIndex, RasterInfo
 from renderers.warp import coordinate_grid
 
@@ -45,7 +46,7 @@ def test_the_window_holds_every_position_that_lies_in_the_file(west, north, size
     bounds = (west, north - size * pixel, west + size * pixel, north)
     grid = coordinate_grid(GeoBox.from_bounds(bounds, size, size, "EPSG:32632"), SOURCE)
     plan = plan_read(FakeIndex(), [1], grid)
-    left, top, right, bottom = grid.extent()
+    left, top, right, bottom = grid.extent
     touches = right >= 0 and bottom >= 0 and left < 4096 and top < 4096
     if plan is None:
         assert not touches

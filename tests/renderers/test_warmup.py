@@ -1,4 +1,4 @@
-from renderers.kernels import colour, deflate, gather, png, vm
+from renderers.kernels import colour, deflate, fused, png, stored, vm
 from renderers.warmup import warm_up
 
 
@@ -10,6 +10,7 @@ def test_warming_up_leaves_every_kernel_compiled():
         colour.ramp,
         png.filter_rgb,
         deflate.deflate_rows,
-        gather.gather_nearest,
+        fused.draw,
+        stored.copy_stored,
     ):
         assert kernel.signatures

@@ -96,7 +96,7 @@ def test_longitudes_are_taken_by_whole_turns(turn):
 
 def test_a_grid_far_from_the_file_is_cheap_and_outside_of_it():
     grid = coordinate_grid(tile(12, 100, 2000), UTM)
-    extent = grid.extent()
+    extent = grid.extent
     assert extent is None or extent[2] < 0 or extent[0] > UTM.width or extent[3] < 0
     assert grid.step > 1
 

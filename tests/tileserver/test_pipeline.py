@@ -27,9 +27,9 @@ def drawn(monkeypatch):
     jobs = []
     original = Renderer.picture
 
-    async def picture(self, job):
+    async def picture(self, job, finish):
         jobs.append(job)
-        return await original(self, job)
+        return await original(self, job, finish)
 
     monkeypatch.setattr(Renderer, "picture", picture)
     return jobs
@@ -251,10 +251,10 @@ async def test_a_full_queue_refuses_at_once_while_the_rest_answers(two_dates, mo
     settings = two_dates.with_settings(max_rendering=1, max_queue=1)
     original, go, began = Renderer.picture, asyncio.Event(), asyncio.Event()
 
-    async def slow(self, job):
+    async def slow(self, job, finish):
         began.set()
         await go.wait()
-        return await original(self, job)
+        return await original(self, job, finish)
 
     async with running(settings) as app:
         ready = await app.get(tile_url())

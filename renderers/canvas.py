@@ -1,0 +1,101 @@
+"""A picture, or values, that scenes are drawn into until no pixel is open."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from renderers.geobox import GeoBox
+from renderers.image import Image
+from renderers.kernels import fused
+from renderers.kernels.colour import TRANSPARENT
+from renderers.kernels.gather import TABLE
+from renderers.painter import BandKind, Painter, Painters
+from renderers.sources import Tables
+from styles.program import Program
+
+_NO_CODE = np.zeros((0, 5), np.int32)
+_NO_NUMBERS = np.zeros(0, np.float32)
+_NO_RESULTS = np.zeros(0, np.int32)
+
+
+class Canvas:
+    """The target of one layer. Not for several threads at once."""
+
+    def __init__(self, box: GeoBox, painter: Painter, painters: Painters) -> None:
+        """Begin with all pixels open.
+
+        Args:
+            box: The target grid.
+            painter: What to draw.
+            painters: Keeps tables.
+        """
+        pixels = box.width * box.height
+        self._box = box
+        self._painter = painter
+        self._painters = painters
+        self._state = np.zeros(pixels, np.uint8)
+        self._counts = np.array([pixels, 0], np.int64)
+        values = painter.kind == fused.VALUES
+        outputs = painter.program.outputs if values else 1
+        self._words = np.zeros(0 if values or painter.indexed else pixels, np.uint32)
+        self._indexes = np.full(pixels if painter.indexed else 0, TRANSPARENT, np.uint8)
+        self._values = np.zeros((outputs, pixels if values else 0), np.float32)
+
+    @property
+    def open(self) -> int:
+        """Pixels that no scene has filled."""
+        return int(self._counts[0])
+
+    @property
+    def state(self) -> NDArray[np.uint8]:
+        """How each pixel stands, shape (height, width): `fused.OPEN`, `DRAWN`, `EMPTY`."""
+        return self._state.reshape(self._box.height, self._box.width)
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """Values, shape (outputs, height, width); undefined where not drawn."""
+        return self._values.reshape(-1, self._box.height, self._box.width)
+
+    def draw(self, tables: Tables, smooth: bool) -> None:
+        """Draw one scene into the open pixels.
+
+        Args:
+            tables: All bands of the program, in the order of its inputs.
+            smooth: Bilinear, else nearest.
+        """
+        painter, kind, bands = self._painter, self._painter.kind, tables.bands
+        found = None
+        if not smooth and painter.separate is not None:
+            kinds = [
+                BandKind(dtype, *physics)
+                for dtype, physics in zip(tables.dtypes, tables.physics.tolist(), strict=True)
+            ]
+            found = self._painters.tables(painter, kinds, self._state.size)
+        program: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] = _arguments(painter.program)
+        if found is not None:
+            kind = fused.TABLE_INDEX if painter.indexed else fused.TABLE_RGB
+            program = (_NO_CODE, _NO_NUMBERS, _NO_RESULTS)
+            bands = bands.copy()
+            bands[:, TABLE] = [table.__array_interface__["data"][0] for table in found]
+        fused.draw(
+            tables.layouts, tables.scales, tables.strides, bands, tables.physics,
+            tables.addresses, tables.masks, kind, smooth, self._box.width, *program,
+            painter.low, painter.inverse, painter.table,
+            self._state, self._words, self._indexes, self._values, self._counts,
+        )  # fmt: skip
+
+    def image(self) -> Image | None:
+        """Return the picture, or None where no pixel was drawn."""
+        still, empty = self._counts.tolist()
+        if still + empty == self._state.size:
+            return None
+        height, width = self._box.height, self._box.width
+        if self._painter.indexed:
+            return Image(self._indexes.reshape(height, width), self._painter.palette)
+        pixels = self._words.view(np.uint8).reshape(height, width, 4)
+        return Image(pixels, opaque=still + empty == 0)
+
+
+def _arguments(program: Program) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    return program.code, program.constants, program.results

@@ -1,0 +1,271 @@
+"""From decoded blocks to a picture in one pass: locate, gather, compute, colour.
+
+The kernel works on chunks of `BLOCK` target pixels, whose positions, band values and registers stay
+in the processor's fast caches; nothing of the picture's size is written but the picture. One scene
+is drawn at a time into what earlier ones left open, so a mosaic costs what is seen of it.
+
+There is one compiled kernel for all stored types, resamplings, programs and colours, so that no
+request ever waits for a compiler; what differs is told by tables.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from renderers.kernels import colour, gather, places, vm
+from renderers.kernels.options import inlined, kernel
+from styles.opcodes import BLOCK, FIRST_CONSTANT
+
+Array = NDArray[Any]
+
+# What comes out.
+VALUES: Final = 0
+RGB: Final = 1
+RAMP: Final = 2
+CLASSES: Final = 3
+TABLE_RGB: Final = 4
+TABLE_INDEX: Final = 5
+
+# How a pixel stands.
+OPEN: Final = 0
+DRAWN: Final = 1
+#: It has data, of which the program makes no value: transparent, and later scenes stay hidden.
+EMPTY: Final = 2
+
+_i64 = types.Array(types.int64, 1, "C")
+_i64_rows = types.Array(types.int64, 2, "C")
+_f64_rows = types.Array(types.float64, 2, "C")
+_f32 = types.Array(types.float32, 1, "C", readonly=True)
+_i32 = types.Array(types.int32, 1, "C", readonly=True)
+_i32_rows = types.Array(types.int32, 2, "C", readonly=True)
+_u8 = types.Array(types.uint8, 1, "C", readonly=True)
+_u8_out = types.Array(types.uint8, 1, "C")
+_u32_out = types.Array(types.uint32, 1, "C")
+_f32_rows_out = types.Array(types.float32, 2, "C")
+
+
+@inlined
+def _locate(
+    layouts: Array,
+    scales: Array,
+    strides: Array,
+    band: Array,
+    smooth: bool,
+    width: int,
+    start: int,
+    count: int,
+    offset: Array,
+    smooth_places: tuple[Array, Array, Array],
+    runs: tuple[Array, Array],
+) -> int:
+    """Find the source pixels of one band under a chunk that may span several rows."""
+    starts, blocks = runs
+    u, v, corner = smooth_places
+    layout, scale = layouts[band[gather.LAYOUT]], scales[band[gather.LAYOUT]]
+    number = 0
+    at = 0
+    while at < count:
+        row = (start + at) // width
+        first = start + at - row * width
+        piece = min(width - first, count - at)
+        span = (row, first, piece)
+        if smooth:
+            number = places.locate_bilinear(
+                layout, scale, strides, span, at,
+                offset, u, v, corner, starts, blocks, number,
+            )  # fmt: skip
+        else:
+            number = places.locate_nearest(
+                layout, scale, strides, span, at, offset, starts, blocks, number
+            )
+        at += piece
+    return number
+
+
+@inlined
+def _write_rgb(
+    outputs: Array,
+    count: int,
+    low: Array,
+    inverse: Array,
+    curve: Array,
+    levels: Array,
+    words: Array,
+) -> None:
+    """Stretch three rows of values to opaque RGBA words."""
+    last = np.float32(curve.shape[0] - 1)
+    for k in range(3):
+        row, target = outputs[k], levels[k]
+        for p in range(count):
+            target[p] = np.int32(colour.unit(row[p], low[k], inverse[k]) * last + colour.HALF)
+    for p in range(count):
+        words[p] = colour.word(curve[levels[0, p]], curve[levels[1, p]], curve[levels[2, p]])
+
+
+@inlined
+def _write_index(
+    kind: int, row: Array, count: int, low: Array, inverse: Array, table: Array, words: Array
+) -> None:
+    """Give a row of values their palette indexes."""
+    if kind == RAMP:
+        for p in range(count):
+            t = colour.unit(row[p], low[0], inverse[0])
+            words[p] = np.uint32(np.int32(t * colour.LAST + colour.HALF))
+    else:
+        end = np.float32(table.shape[0])
+        for p in range(count):
+            words[p] = np.uint32(colour.class_index(row[p], table, end))
+
+
+@kernel(
+    types.void(
+        _i64_rows, _f64_rows, _i64, _i64_rows, _f64_rows, _i64, _i64,
+        types.int64, types.boolean, types.int64,
+        _i32_rows, _f32, _i32, _f32, _f32, _u8,
+        _u8_out, _u32_out, _u8_out, _f32_rows_out, _i64,
+    )
+)  # fmt: skip
+def draw(
+    layouts: Array,
+    scales: Array,
+    strides: Array,
+    bands: Array,
+    physics: Array,
+    addresses: Array,
+    masks: Array,
+    kind: int,
+    smooth: bool,
+    width: int,
+    code: Array,
+    constants: Array,
+    results: Array,
+    low: Array,
+    inverse: Array,
+    table: Array,
+    state: Array,
+    words: Array,
+    indexes: Array,
+    values: Array,
+    counts: Array,
+) -> None:
+    """Draw one scene into the open pixels of a picture. Nothing is checked here.
+
+    Args:
+        layouts: int64 (layouts, places.LAYOUT_FIELDS).
+        scales: float64 (layouts, 2), pixels of the level per pixel of full resolution.
+        strides: int64, pixels per row of each block, all layouts together.
+        bands: int64 (bands, gather.BAND_FIELDS), in the order of the program's inputs; bands of one
+            layout follow one another.
+        physics: float64 (bands, gather.PHYSICS_FIELDS).
+        addresses: int64, of every block's values.
+        masks: int64, of every block's mask, 0 for none.
+        kind: What comes out: VALUES, RGB, ...
+        smooth: Bilinear, else nearest.
+        width: Pixels per target row.
+        code: The program, see `styles.opcodes`.
+        constants: Its numbers, float32.
+        results: int32, operand number of each output.
+        low: float32, per output the value of level 0.
+        inverse: float32, per output 1 / (high - low).
+        table: uint8: the tone curve of RGB, or the palette index of each class.
+        state: uint8 (pixels,): OPEN, DRAWN or EMPTY, changed.
+        words: uint32 (pixels,): RGBA bytes, written where drawn (RGB, TABLE_RGB).
+        indexes: uint8 (pixels,): palette indexes, written where drawn (RAMP, CLASSES, TABLE_INDEX).
+        values: float32 (outputs, pixels), written where drawn (VALUES).
+        counts: int64 (2,): pixels that are still open, and pixels that became EMPTY; changed.
+    """
+    pixels = state.shape[0]
+    inputs = bands.shape[0]
+    by_table = kind in (TABLE_RGB, TABLE_INDEX)
+    rows = np.empty((inputs, BLOCK), np.float32)
+    scratch = np.empty((FIRST_CONSTANT + constants.shape[0], BLOCK), np.float32)
+    for k in range(constants.shape[0]):
+        scratch[FIRST_CONSTANT + k, :] = constants[k]
+    outputs = np.empty((max(results.shape[0], 1), BLOCK), np.float32)
+    levels = np.empty((3, BLOCK), np.uint32)
+    chunk = np.empty(BLOCK, np.uint32)
+    ok = np.empty(BLOCK, np.uint8)
+    doubt = np.empty(BLOCK, np.uint8)
+    taps = np.zeros((4, BLOCK), np.float32)
+    offset = np.zeros(BLOCK, np.int32)
+    u, v = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    corner = np.empty((2, BLOCK), np.int32)
+    starts, blocks = np.empty(BLOCK + 1, np.int32), np.empty(BLOCK + 1, np.int32)
+    for start in range(0, pixels, BLOCK):
+        count = min(BLOCK, pixels - start)
+        stand = state[start : start + count]
+        still = 0
+        for p in range(count):
+            still += stand[p] == OPEN
+        if still == 0:
+            continue
+        ok[:count] = 1
+        chunk[:count] = 0
+        layout = np.int64(-1)
+        number = 0
+        for b in range(inputs):
+            if bands[b, gather.LAYOUT] != layout:
+                layout = bands[b, gather.LAYOUT]
+                number = _locate(
+                    layouts, scales, strides, bands[b], smooth, width, start, count,
+                    offset, (u, v, corner), (starts, blocks),
+                )  # fmt: skip
+            runs = (starts, blocks, number)
+            if by_table:
+                gather.looked_up(bands[b], addresses, masks, runs, count, offset, chunk)
+            elif smooth:
+                gather.bilinear(
+                    bands[b], physics[b], addresses, masks, (layouts[layout], strides), runs,
+                    count, (offset, u, v, corner), rows[b], ok, doubt, taps,
+                )  # fmt: skip
+            else:
+                gather.nearest(
+                    bands[b], physics[b], addresses, masks, runs, count, offset, rows[b], ok
+                )
+        if by_table:
+            for p in range(count):
+                bits = chunk[p] >> np.uint32(24)
+                ok[p] = np.uint8(1) if bits == 0 else np.uint8(2)
+                if bits & np.uint32(1):
+                    ok[p] = np.uint8(0)
+                chunk[p] |= np.uint32(0xFF000000)
+        else:
+            vm.execute(code, scratch, rows, 0, count)
+            for k in range(results.shape[0]):
+                source = vm.operand(results[k], scratch, rows, 0, count)
+                target = outputs[k]
+                for p in range(count):
+                    target[p] = source[p]
+                    if source[p] != source[p] and ok[p] != 0:
+                        ok[p] = 2
+            if kind == RGB:
+                _write_rgb(outputs, count, low, inverse, table, levels, chunk)
+            elif kind != VALUES:
+                _write_index(kind, outputs[0], count, low, inverse, table, chunk)
+        empty = 0
+        if kind in (RGB, TABLE_RGB):
+            target = words[start : start + count]
+            for p in range(count):
+                if stand[p] == OPEN and ok[p] == 1:
+                    target[p] = chunk[p]
+        elif kind == VALUES:
+            for k in range(results.shape[0]):
+                row = values[k, start : start + count]
+                for p in range(count):
+                    if stand[p] == OPEN and ok[p] == 1:
+                        row[p] = outputs[k, p]
+        else:
+            narrow = indexes[start : start + count]
+            for p in range(count):
+                if stand[p] == OPEN and ok[p] == 1:
+                    narrow[p] = np.uint8(chunk[p])
+        drawn = 0
+        for p in range(count):
+            if stand[p] == OPEN and ok[p] != 0:
+                drawn += 1
+                empty += ok[p] == 2
+                stand[p] = ok[p]
+        counts[0] -= drawn
+        counts[1] += empty
