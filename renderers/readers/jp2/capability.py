@@ -7,9 +7,11 @@ from renderers.readers.jp2.cutout import KEPT
 #: Samples (pixels times components) of one tile; OpenJPEG holds each in 4 bytes while decoding.
 MAX_TILE_SAMPLES = 1 << 25
 #: A file of more than `MANY_TILES` tiles smaller than this (the previews of Sentinel-2 have 1849
-#: of 8 px) costs more calls than it saves bytes.
+#: of 8 px) is read and decoded as a whole: one by one, tiles cost more calls than they save bytes.
 MIN_TILE_SIDE = 64
 MANY_TILES = 64
+#: Bytes of the packets of such a file.
+MAX_WHOLE_BYTES = 4 * 1024 * 1024
 #: Levels stop when the next would be shorter than this on a side.
 MIN_LEVEL_SIDE = 32
 
@@ -35,12 +37,24 @@ def _geometry(header: MainHeader) -> str | None:
     if any((size.x0, size.y0, size.tile_x0, size.tile_y0)):
         return "an image or tile offset"
     width, height = min(size.tile_width, size.x1), min(size.tile_height, size.y1)
+    if is_whole(header):
+        width, height = size.x1, size.y1
     if width * height * len(size.components) > MAX_TILE_SAMPLES:
-        return "very large tiles"
-    tiles = size.columns * size.rows
-    if tiles > MANY_TILES and min(size.tile_width, size.tile_height) < MIN_TILE_SIDE:
-        return "very small tiles"
+        return "many tiles that are read as one" if is_whole(header) else "very large tiles"
     return None
+
+
+def is_whole(header: MainHeader) -> bool:
+    """Tell whether a file is one block: its tiles are many and small, or not to be had alone.
+
+    Packet headers in the main header (PPM) are one stream for all tiles in their order. OpenJPEG
+    reads it from the beginning to the end only, so GDAL, which asks tile by tile, fails.
+    """
+    size = header.size
+    if PPM in header.markers:
+        return True
+    many = size.columns * size.rows > MANY_TILES
+    return many and min(size.tile_width, size.tile_height) < MIN_TILE_SIDE
 
 
 def _samples(header: MainHeader, boxes: Jp2Boxes) -> str | None:
@@ -59,8 +73,8 @@ def _samples(header: MainHeader, boxes: Jp2Boxes) -> str | None:
 
 
 def _coding(header: MainHeader) -> str | None:
-    if header.markers & {PPM, POC}:
-        return "packed packet headers or changes of progression"
+    if POC in header.markers:
+        return "changes of progression"
     if header.markers - _HARMLESS - frozenset(KEPT):
         return "unknown markers"
     if header.size.capabilities & _EXTENSIONS or any(
@@ -70,7 +84,7 @@ def _coding(header: MainHeader) -> str | None:
     levels = header.coding[0].levels
     if any(c.levels != levels for c in header.coding):
         return "components of different resolutions"
-    if levels and not resolution_major(header):
+    if usable_levels(header) > 1 and not resolution_major(header):
         return "packets not ordered by resolution"
     return None
 
@@ -88,6 +102,8 @@ def usable_levels(header: MainHeader) -> int:
     """
     size = header.size
     count = 1
+    if PPM in header.markers:
+        return count
     for reduction in range(1, header.coding[0].levels + 1):
         regular = (size.columns == 1 or size.tile_width % (1 << reduction) == 0) and (
             size.rows == 1 or size.tile_height % (1 << reduction) == 0

@@ -15,6 +15,7 @@ from renderers.readers.jp2.codestream import (
     COC,
     COD,
     EOC,
+    PPM,
     QCC,
     QCD,
     RGN,
@@ -29,8 +30,8 @@ from renderers.readers.jp2.codestream import (
     ceil_shift,
 )
 
-#: Main-header segments that the decoder of a single tile needs.
-KEPT = (SIZ, CAP, COD, COC, QCD, QCC, RGN)
+#: Main-header segments that the decoder needs. PPM is of all tiles: such files are one block.
+KEPT = (SIZ, CAP, COD, COC, QCD, QCC, RGN, PPM)
 
 
 def tile_area(header: MainHeader, tile: int, reduction: int) -> tuple[int, int, int, int]:
@@ -63,10 +64,15 @@ def cut_out(header: MainHeader, tile: int, reduction: int, bodies: Sequence[byte
 
 
 def _patched(header: MainHeader, segment: Segment, tile: int, reduction: int) -> bytes:
+    if segment.marker == SIZ:
+        return _size(header, segment.data, tile, reduction)
+    return lowered(header, segment, reduction)
+
+
+def lowered(header: MainHeader, segment: Segment, reduction: int) -> bytes:
+    """Return a segment of the main header without its finest levels; not for SIZ."""
     wide = 2 if len(header.size.components) > 256 else 1
     match segment.marker:
-        case 0xFF51:  # SIZ
-            return _size(header, segment.data, tile, reduction)
         case 0xFF52:  # COD
             return _coding(segment.data, 5, bool(segment.data[0] & 1), reduction)
         case 0xFF53:  # COC

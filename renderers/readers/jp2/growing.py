@@ -8,6 +8,7 @@ from renderers.errors import SourceChangedError, SourceCorruptError, SourceUnsup
 from renderers.held import HELD_BYTES, HeldSource
 from renderers.readers.base import BlockId
 from renderers.readers.jp2.boxes import Jp2Boxes
+from renderers.readers.jp2.capability import is_whole
 from renderers.readers.jp2.codestream import (
     MainHeader,
     PartHead,
@@ -50,7 +51,7 @@ class GrowingIndex(Jp2Index):
         boxes: What the boxes say.
         first: Offset of the first SOT.
         known: Tile-parts found, None where TLM lists them.
-        whole: The complete index, once there is one.
+        finished: The complete index, once there is one.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class GrowingIndex(Jp2Index):
         self.place = place
         tiles = header.size.columns * header.size.rows
         self.known = None if header.tile_lengths else KnownParts(tiles, first, boxes.stop)
-        self.whole: Jp2Index | None = None
+        self.finished: Jp2Index | None = None
         self._found: dict[int, tuple[PartRow, ...]] = {}
         self._completing = asyncio.Lock()
 
@@ -74,13 +75,13 @@ class GrowingIndex(Jp2Index):
 
     def rows(self, tile: int) -> tuple[PartRow, ...]:
         """Return where the packets of a tile lie, which must have been located."""
-        if self.whole is not None:
-            return self.whole.rows(tile)
+        if self.finished is not None:
+            return self.finished.rows(tile)
         return self._found[tile]
 
     def located(self, tile: int) -> bool:
         """Tell whether a tile's place is known."""
-        return self.whole is not None or tile in self._found
+        return self.finished is not None or tile in self._found
 
     def to_bytes(self) -> bytes:
         """Refuse: only complete indexes are stored."""
@@ -122,13 +123,13 @@ class GrowingIndex(Jp2Index):
             SourceError: As in `locate`.
         """
         async with self._completing:
-            if self.whole is None:
+            if self.finished is None:
                 parts = await self._all_parts(source)
                 whole = make_index(self.header, parts, self.boxes, self.place)
                 if any(whole.rows(tile) != rows for tile, rows in self._found.items()):
                     raise SourceChangedError("a tile of a JPEG 2000 file is not where it seemed")
-                self.whole = whole
-            return self.whole
+                self.finished = whole
+            return self.finished
 
     async def _all_parts(self, source: HeldSource) -> list[tuple[int, PartHead]]:
         first, stop = self.first, self.boxes.stop
@@ -250,6 +251,8 @@ def can_grow(header: MainHeader, boxes: Jp2Boxes, first: int, data: bytes) -> bo
         first: Offset of the first SOT.
         data: Bytes from there, as many as are at hand.
     """
+    if is_whole(header):
+        return False
     tiles = header.size.columns * header.size.rows
     if header.tile_lengths is not None:
         return MIN_TILES <= len(header.tile_lengths) <= MAX_LISTED

@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.readers.base import BlockId, Level, RasterIndex, RasterInfo
 from renderers.readers.jp2.boxes import RGBA, Jp2Boxes
-from renderers.readers.jp2.capability import OVERRIDES, unsupported, usable_levels
+from renderers.readers.jp2.capability import (
+    MAX_WHOLE_BYTES,
+    OVERRIDES,
+    is_whole,
+    unsupported,
+    usable_levels,
+)
 from renderers.readers.jp2.codestream import (
+    PPM,
     SOC,
     MainHeader,
     PartHead,
@@ -88,6 +95,7 @@ class Jp2Index(RasterIndex):
         header: The main header's segments that decoding needs.
         table: Packet positions.
         alpha: True where the last component is opacity.
+        whole: True where all tiles together are one block.
     """
 
     def __init__(
@@ -101,6 +109,7 @@ class Jp2Index(RasterIndex):
         self.header = header
         self.table = table
         self.alpha = alpha
+        self.whole = is_whole(header)
         self._place = place
         self._palette = palette
         self._info = _describe(header, place, palette, alpha)
@@ -119,21 +128,51 @@ class Jp2Index(RasterIndex):
         size = self.header.size
         if not (
             0 <= block.level < len(self._info.levels)
-            and 0 <= block.row < size.rows
-            and 0 <= block.column < size.columns
+            and 0 <= block.row < (1 if self.whole else size.rows)
+            and 0 <= block.column < (1 if self.whole else size.columns)
             and block.plane == 0
         ):
             raise ValueError(f"no block {tuple(block)} in this file")
         return block.row * size.columns + block.column
 
     def ranges(self, block: BlockId) -> tuple[ByteRange, ...]:
-        """Return the packet bytes of a tile up to its resolution, one range per tile-part."""
+        """Return the packet bytes of a tile up to its resolution, one range per tile-part.
+
+        Of a file that is one block, the one range with all packets of all tiles.
+        """
+        if self.whole:
+            self.tile_number(block)
+            return (self.extent,)
         resolution = self.header.coding[0].levels - block.level
         return tuple(
             ByteRange(row.start, row.start + row.prefixes[resolution])
             for row in self.rows(self.tile_number(block))
             if row.prefixes[resolution]
         )
+
+    @cached_property
+    def extent(self) -> ByteRange:
+        """From the first packet of the file to the last, whichever tiles they are of."""
+        table = self.table
+        ends = table.starts + table.prefixes[:, -1]
+        return ByteRange(int(table.starts.min()), int(ends.max()))
+
+    def bodies(self, block: BlockId, data: bytes) -> list[bytes]:
+        """Return the packets of each tile up to a resolution, of a file that is one block.
+
+        Args:
+            block: The block.
+            data: Bytes of its only range.
+        """
+        base = self.extent.start
+        resolution = self.header.coding[0].levels - block.level
+        return [
+            b"".join(
+                data[row.start - base : row.start - base + row.prefixes[resolution]]
+                for row in self.rows(tile)
+            )
+            for tile in range(len(self.table.rows) - 1)
+        ]
 
     def rows(self, tile: int) -> tuple[PartRow, ...]:
         """Return where the packets of a tile lie, by tile-part."""
@@ -204,7 +243,10 @@ class Jp2Index(RasterIndex):
             if len(numbers) != 6 or not np.isfinite(numbers).all():
                 raise ValueError("transform")
             place = (_typed(document["crs"], str), Affine(*numbers))
-        return cls(header, table, place, palette, alpha)
+        index = cls(header, table, place, palette, alpha)
+        if index.whole and index.extent.stop - index.extent.start > MAX_WHOLE_BYTES:
+            raise ValueError("starts")
+        return index
 
 
 def _typed(value: Any, kind: type) -> Any:
@@ -240,11 +282,12 @@ def _describe(
     alpha: bool,
 ) -> RasterInfo:
     size, sample = header.size, header.size.components[0]
+    whole = is_whole(header)
     levels = []
     for r in range(usable_levels(header)):
         width, height = ceil_shift(size.x1, r), ceil_shift(size.y1, r)
-        block_width = width if size.columns == 1 else size.tile_width >> r
-        block_height = height if size.rows == 1 else size.tile_height >> r
+        block_width = width if size.columns == 1 or whole else size.tile_width >> r
+        block_height = height if size.rows == 1 or whole else size.tile_height >> r
         levels.append(Level(width, height, block_width, block_height, 2.0**r, 2.0**r))
     count = len(size.components) - int(alpha)
     crs, transform = place or (None, None)
@@ -293,6 +336,8 @@ def make_index(
         tiles[head.tile].append((offset, head))
     if not all(tiles):
         raise corrupt("tiles are missing")
+    if PPM in header.markers and [head.tile for _, head in parts] != list(range(len(tiles))):
+        raise SourceUnsupportedError("JPEG 2000 with packed packet headers of several tile-parts")
     rows = [tile_rows(header, found) for found in tiles]
     flat = [row for found in rows for row in found]
     table = PacketTable(
@@ -301,7 +346,10 @@ def make_index(
         np.array([row.prefixes for row in flat], np.uint32),
     )
     kept = parse_main_header(_header_bytes(header))
-    return Jp2Index(kept, table, place, boxes.palette, boxes.alpha is not None)
+    index = Jp2Index(kept, table, place, boxes.palette, boxes.alpha is not None)
+    if index.whole and index.extent.stop - index.extent.start > MAX_WHOLE_BYTES:
+        raise SourceUnsupportedError("JPEG 2000 with many tiles that are read as one")
+    return index
 
 
 def tile_rows(header: MainHeader, parts: Sequence[tuple[int, PartHead]]) -> tuple[PartRow, ...]:
@@ -333,7 +381,7 @@ def _prefixes(
     """Return for each tile-part the bytes up to the end of each resolution, coarsest first."""
     bodies = [head.length - head.header for _, head in parts]
     resolutions = header.coding[0].levels + 1
-    if any(head.packets is None for _, head in parts):
+    if PPM in header.markers or any(head.packets is None for _, head in parts):
         return [[body] * resolutions for body in bodies]
     ends = np.cumsum(header.packets(tile)).tolist()
     if sum(len(head.packets or ()) for _, head in parts) != ends[-1]:

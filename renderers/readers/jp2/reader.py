@@ -33,6 +33,7 @@ from renderers.readers.jp2.parts import (
     read_main_header,
     walk_between,
 )
+from renderers.readers.jp2.whole import reduced_stream
 from renderers.readers.jp2.window import Window
 from renderers.stores import ByteRange, ByteSource
 
@@ -82,16 +83,21 @@ class Jp2Reader(Reader):
         wanted = own.ranges(block)
         if [len(p) for p in parts] != [r.stop - r.start for r in wanted]:
             raise truncated()
+        if own.whole:
+            bodies = own.bodies(block, parts[0])
+            return _decoded(own, block, reduced_stream(own.header, block.level, bodies))
         stream = cut_out(own.header, own.tile_number(block), block.level, parts)
         return _decoded(own, block, stream)
 
     def share(self, index: RasterIndex, block: BlockId, window: PixelWindow) -> float:
         """Return the part of a tile's coefficients that a window needs; see `partial`."""
-        return partial.share(_ours(index), block, window)
+        own = _ours(index)
+        return 1.0 if own.whole else partial.share(own, block, window)
 
     def window_ranges(self, index: RasterIndex, block: BlockId) -> tuple[ByteRange, ...]:
         """Return what `ranges` does, with the tile-part headers before."""
-        return partial.window_ranges(_ours(index), block)
+        own = _ours(index)
+        return own.ranges(block) if own.whole else partial.window_ranges(own, block)
 
     def decode_window(
         self,
@@ -102,6 +108,8 @@ class Jp2Reader(Reader):
     ) -> Block:
         """Decode the precincts of one tile that a window needs, or all."""
         own = _ours(index)
+        if own.whole:
+            return self.decode(index, block, parts)
         bodies = partial.bodies(own, block, parts)
         body = None if window is None else partial.body(own, block, window, parts)
         if window is None or body is None:
@@ -153,6 +161,9 @@ def _ours(index: RasterIndex) -> Jp2Index:
 
 def _decoded(index: Jp2Index, block: BlockId, stream: bytes) -> Block:
     x0, y0, x1, y1 = tile_area(index.header, index.tile_number(block), block.level)
+    if index.whole:
+        level = index.info.levels[block.level]
+        x0, y0, x1, y1 = 0, 0, level.width, level.height
     shape = (len(index.header.size.components), y1 - y0, x1 - x0)
     try:
         pixels = imagecodecs.jpeg2k_decode(stream, planar=True, numthreads=1)

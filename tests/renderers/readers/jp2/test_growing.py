@@ -203,7 +203,7 @@ async def test_rounds_and_bytes_of_a_plain_file(memory) -> None:
     for tile in range(COLUMNS * ROWS):
         index, source, _ = await found(memory, data, [block_of(tile)])
         assert isinstance(index, GrowingIndex)
-        assert index.whole is None
+        assert index.finished is None
         rounds.append(len(source.rounds))
         shares.append(sum(r.stop - r.start for ranges in source.rounds for r in ranges) / mean)
     assert np.median(rounds) <= 3
@@ -234,9 +234,9 @@ async def test_many_tiles_are_walked_from_several_places(memory) -> None:
     held = await HeldSource.begin(source, FIRST_READ)
     index = await READER.open(held)
     await READER.locate(held, index, blocks)
-    assert index.whole is not None
+    assert index.finished is not None
     assert max(len(ranges) for ranges in source.rounds) <= 6
-    assert index.whole.to_bytes() == (await whole(memory, data)).to_bytes()
+    assert index.finished.to_bytes() == (await whole(memory, data)).to_bytes()
 
 
 async def test_an_index_that_grows_is_not_stored(memory) -> None:

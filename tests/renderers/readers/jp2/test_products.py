@@ -21,9 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 REFUSED = {
     "3_13bit_and_1bit.jp2": "components of different depth",
     "byte_one_poc.j2k": "coding that differs between tiles",
-    "fake_sent2_preview.jp2": "very small tiles",
     "gtsmall_11_int16.jp2": "packets not ordered by resolution",
-    "L1C_PVI_343_rgb.jp2": "very small tiles",
 }
 TRUNCATED = "small_world_truncated.jp2"
 
@@ -191,3 +189,28 @@ def test_pillow_is_an_oracle_for_reductions(shared) -> None:
     with rasterio.open(path, overview_level=1) as dataset:
         theirs = dataset.read()
     np.testing.assert_array_equal(by_pillow(io.BytesIO(path.read_bytes()), 2) >> 1, theirs)
+
+
+async def test_a_preview_of_1849_tiles_is_one_block_of_four_levels(shared, memory, reader) -> None:
+    path = shared / "data/sentinel2/jp2/L1C_PVI_343_rgb.jp2"
+    source = memory(path.read_bytes())
+    index = await reader.open(source)
+    assert index.complete
+    # The file by windows of 128 KiB.
+    assert len(source.rounds) <= 4
+    stored = index.to_bytes()
+    assert len(stored) < 64 * 1024
+    index = reader.load_index(stored)
+    assert [(v.width, v.block_width) for v in index.info.levels] == [
+        (343, 343), (172, 172), (86, 86), (43, 43)
+    ]  # fmt: skip
+    source.rounds.clear()
+    for level in range(4):
+        block = BlockId(level, 0, 0, 0)
+        assert reader.share(index, block, (0, 0, 8, 8)) == 1.0
+        assert reader.window_ranges(index, block) == reader.ranges(index, block)
+        ours = await read_block(reader, source, index, block)
+        np.testing.assert_array_equal(ours, by_pillow(path, level))
+    assert [len(ranges) for ranges in source.rounds] == [1] * 4
+    with pytest.raises(ValueError, match="no block"):
+        reader.ranges(index, BlockId(0, 0, 1, 0))

@@ -6,6 +6,7 @@ import rasterio
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.readers.base import BlockId
+from renderers.readers.jp2 import index as jp2_index
 
 SENTINEL_2 = {
     "BLOCKXSIZE": 1024,
@@ -171,7 +172,6 @@ async def test_rounds_of_requests(pixels, write_jp2, memory, reader) -> None:
         ({"PROGRESSION": "PCRL"}, "packets not ordered by resolution"),
         ({"PROGRESSION": "CPRL"}, "packets not ordered by resolution"),
         ({"PROGRESSION": "LRCP", "QUALITY": "20,100"}, "packets not ordered by resolution"),
-        ({"BLOCKXSIZE": 32, "BLOCKYSIZE": 32}, "very small tiles"),
     ],
 )
 async def test_refused_by_the_header(options, reason, pixels, write_jp2, memory, reader) -> None:
@@ -240,3 +240,36 @@ async def test_component_overrides_are_lowered_too(
     for level in range(3):
         expected = await read_level(plain, first, level)
         np.testing.assert_array_equal(await read_level(overridden, second, level), expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"PLT": "YES"},
+        {"PROGRESSION": "RPCL", "TILEPARTS": "RESOLUTIONS", "PLT": "YES"},
+        {"PROGRESSION": "RPCL", "TILEPARTS": "RESOLUTIONS", "TLM": "YES"},
+        {"QUALITY": "30", "REVERSIBLE": "NO"},
+    ],
+    ids=lambda o: "-".join(f"{k}={v}" for k, v in o.items()),
+)
+async def test_very_many_small_tiles_are_one_block(
+    options, pixels, write_jp2, memory, reader, read_level
+) -> None:
+    array = pixels(350, 411, 2, 255).astype(np.uint8)
+    path = write_jp2(array, BLOCKXSIZE=32, BLOCKYSIZE=32, RESOLUTIONS=3, **options)
+    source = memory(path.read_bytes())
+    index = await compare_with_gdal(path, source, reader, read_level, 3)
+    assert index.whole
+    assert [v.block_width for v in index.info.levels] == [411, 206, 103]
+
+
+async def test_very_many_small_tiles_of_a_large_file_are_refused(
+    pixels, write_jp2, memory, reader, monkeypatch
+) -> None:
+    path = write_jp2(pixels(350, 411, 1, 255), BLOCKXSIZE=32, BLOCKYSIZE=32, RESOLUTIONS=3)
+    stored = (await reader.build_index(memory(path.read_bytes()))).to_bytes()
+    monkeypatch.setattr(jp2_index, "MAX_WHOLE_BYTES", 20_000)
+    with pytest.raises(SourceUnsupportedError, match="read as one"):
+        await reader.build_index(memory(path.read_bytes()))
+    with pytest.raises(SourceCorruptError):
+        reader.load_index(stored)
