@@ -61,6 +61,7 @@ class Background(Generic[K, V]):
         self._waiting: OrderedDict[K, _Piece[V]] = OrderedDict()
         self._running: tuple[K, asyncio.Future[V]] | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._closed = False
         self.finished = 0
         self.dropped = 0
 
@@ -98,7 +99,7 @@ class Background(Generic[K, V]):
 
     def kick(self) -> None:
         """Begin the newest piece if nothing runs and others are idle."""
-        if self._running is not None or not self._waiting or not self._idle():
+        if self._closed or self._running is not None or not self._waiting or not self._idle():
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "background", yield_to_others)
@@ -117,7 +118,8 @@ class Background(Generic[K, V]):
         job.add_done_callback(finished)
 
     def close(self) -> None:
-        """Forget what waits, and wait for what runs."""
+        """Forget what waits, wait for what runs, and begin nothing more."""
+        self._closed = True
         self._waiting.clear()
         if self._thread is not None:
             self._thread.shutdown(wait=True, cancel_futures=True)

@@ -153,5 +153,5 @@ class PyramidIndex(RasterIndex):
         """Tell blocks of the file and of kept levels apart, whatever their levels' numbers are."""
         entry = self.entries[block.level]
         if entry.candidate is None:
-            return block._replace(level=entry.base)
+            return self.base.identity(block._replace(level=entry.base))
         return (entry.level.scale_x, self._nodata_name, *block[1:])

@@ -29,7 +29,7 @@ MAX_WAITING = 32
 #: Seconds after which a level that could not be made is tried again, and how many are remembered.
 RETRY_AFTER, REMEMBERED = 600.0, 4096
 #: Blocks of a file fetched and decoded in one go, and bytes of a strip of the base level.
-BLOCKS_AT_ONCE = 64
+BLOCKS_AT_ONCE = 32
 STRIP_BYTES = 16 * 1024 * 1024
 #: A file without overviews is read whole for its pyramid: only once a request has read this share
 #: of its blocks, and at least so many, for the pyramid then costs a few such requests.
@@ -62,6 +62,7 @@ class Pyramids:
         self._thread = ThreadPoolExecutor(1, "pyramids", yield_to_others)
         self._waiting: dict[object, _Work] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self._failed: TTLCache[object, bool] = TTLCache(REMEMBERED, RETRY_AFTER)
         self.made = 0
         self.failed = 0
@@ -129,7 +130,8 @@ class Pyramids:
             await asyncio.wait([self._task])
 
     async def close(self) -> None:
-        """Give up what waits and what runs."""
+        """Give up what waits and what runs, and begin nothing more."""
+        self._closed = True
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
@@ -158,7 +160,7 @@ class Pyramids:
             sidecar.path.unlink(missing_ok=True)
 
     def _go_on(self) -> None:
-        if self._task is None and self._waiting:
+        if self._task is None and self._waiting and not self._closed:
             self._task = asyncio.ensure_future(self._next())
             self._task.add_done_callback(self._ended)
 

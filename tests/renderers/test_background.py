@@ -135,6 +135,13 @@ async def test_its_thread_yields_to_others(harness) -> None:
     assert harness.results["a"] > niceness() or niceness() == 19
 
 
+async def test_nothing_begins_after_the_end(harness) -> None:
+    harness.background.close()
+    harness.background.put("a", lambda: 1, 1)
+    await asyncio.sleep(0.01)
+    assert harness.results == {}
+
+
 def test_a_loop_that_ended_is_no_error() -> None:
     background = Background(lambda: True, lambda key, value: None)
     go = threading.Event()

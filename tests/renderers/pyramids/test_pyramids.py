@@ -363,6 +363,10 @@ async def test_closing_gives_up_what_is_being_made(serve, tmp_path) -> None:
     await server.cache.blocks(file, [BlockId(2, 0, 0, 0)])
     await server.close()
     assert not [p for p in sidecars(tmp_path) if p.name.startswith("part-")]
+    before = sidecars(tmp_path)
+    await server.cache.blocks(file, [BlockId(3, 0, 0, 0)])
+    await server.pyramids.settled()
+    assert sidecars(tmp_path) == before
 
 
 async def test_small_files_have_none(serve, monkeypatch) -> None:
