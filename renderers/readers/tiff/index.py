@@ -1,6 +1,6 @@
 """The read index of a TIFF file: where every block of every level lies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -110,6 +110,10 @@ class TiffIndex(RasterIndex):
                 *more,
             ]
         )
+
+    def identity(self, block: BlockId) -> Hashable:
+        """Return what tells a block from others in caches: a mask beside may change alone."""
+        return block if self.beside is None else (block, self.beside.etag)
 
     def plane_of(self, band: int) -> tuple[int, int]:
         """Return (plane, position within the plane's block) of a band number from 1."""

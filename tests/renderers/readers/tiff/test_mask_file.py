@@ -132,8 +132,11 @@ async def test_a_changed_mask_is_a_changed_source(tmp_path: Path, open_tiff: Ope
     opened = await open_tiff(path)
     other = write(tmp_path / "b.tif", count=1)
     Path(f"{other}.msk").replace(f"{path}.msk")
+    block = BlockId(0, 0, 0, 0)
     with pytest.raises(SourceChangedError):
-        await opened.blocks([BlockId(0, 0, 0, 0)])
+        await opened.blocks([block])
+    renewed = await open_tiff(path)
+    assert renewed.index.identity(block) != opened.index.identity(block)
 
 
 @pytest.mark.parametrize(("count", "photometric"), [(4, "CMYK"), (1, "MINISWHITE")])
