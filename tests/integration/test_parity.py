@@ -145,12 +145,12 @@ def window_of(source: GeoBox, box: GeoBox) -> Window:
 
 
 def stored(source: rasterio.DatasetReader, window: Window) -> np.ndarray:
-    """Values of the first band; of JPEG in colour those of libjpeg-turbo, by way of Pillow.
+    """Values of the first band; of TIFF with colour JPEG those of libjpeg-turbo, through Pillow.
 
     The libjpeg in rasterio's wheels brings up chroma in its own way, up to 24 levels elsewhere.
     """
-    kind = source.profile.get("compress"), source.profile.get("photometric")
-    if kind != ("jpeg", "ycbcr"):
+    kind = source.driver, source.profile.get("compress"), source.profile.get("photometric")
+    if kind != ("GTiff", "jpeg", "ycbcr"):
         return source.read(1, window=window)
     with Image.open(source.name) as image:
         assert image.size == (source.width, source.height), "full resolution only"
