@@ -8,6 +8,7 @@ out, and the results say so. How to read the results: docs/benchmarks.md.
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -55,6 +56,8 @@ def told(entry: dict[str, Any]) -> str:
 def main(words: list[str] | None = None) -> int:
     """Run from the command line."""
     options = arguments(words)
+    # ended from outside, it still ends its servers
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     began = time.monotonic()
     scene = make((options.cache / str(options.size)).absolute(), options.size)
     print(f"scene of {options.size} px ready after {time.monotonic() - began:.0f} s", flush=True)
