@@ -1,9 +1,10 @@
 """JPEG 2000 by byte ranges, tile by tile, at the resolution that is needed and no finer.
 
-Rounds of requests. Without an index: one for boxes and main header, then with TLM one for all
-tile-part headers (their PLT); without TLM the tile-parts form a chain, each telling where the next
-begins, so one small request per tile-part of a large file (121 for a Sentinel-2 band), once.
-With an index: one round for any set of blocks.
+Rounds of requests. With an index: one for any set of blocks. Without one (`Reader.open`): one for
+boxes and main header, then with TLM one for the wanted tiles, without TLM one to three to find them
+(`search`). The complete index (`Reader.build_index`, at ingest) takes two rounds with TLM; without,
+the tile-parts form a chain, each telling where the next begins: 121 small requests for a band of
+Sentinel-2, once, from up to six places at a time where some are known (`GrowingIndex.finish`).
 
 OpenJPEG is strict here as it is in GDAL: a tile-part shorter than its length is an error. Damage
 inside a packet can still decode to wrong pixels, in GDAL as here, as code-blocks have no checksum.

@@ -1,0 +1,1 @@
+"""Cold tiles out of files far away."""
