@@ -111,10 +111,10 @@ async def test_a_catalogue_that_does_not_answer_makes_the_process_unready(app, m
 async def test_figures_count_requests_and_caches(app):
     await app.get(tile_url())
     await app.get(tile_url())
-    await app.get("/made/up/by/a/client")
+    await app.get("/invented/by/a/client")
     text = (await app.get("/metrics")).text
     assert 'tileserver_requests_total{protocol="tiles",status="200"} 2.0' in text
-    assert "made" not in text
+    assert "invented" not in text
     rows = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert float(rows['tileserver_tile_cache{what="entries"}']) == 1
     assert float(rows['tileserver_block_cache{what="bytes"}']) > 0
