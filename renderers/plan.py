@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from renderers.levels import choose_level
-from renderers.readers.base import BlockId, PixelWindow, RasterIndex
+from renderers.readers.base import BlockId, PixelWindow, RasterIndex, RasterInfo
 from renderers.resampling import class_level, method_for, reach, shrinkage
 from renderers.warp import CoordinateGrid
 from styles.model import Resampling
@@ -53,18 +53,32 @@ def plan_read(
 ) -> ReadPlan | None:
     """Return what to read, or None where the target does not touch the file.
 
+    Files of one shape that lie alike share their plan, and a tile that is drawn again has it.
+
     Args:
         index: The file's read index.
         bands: Band numbers, from 1.
         grid: Where the target's pixels lie in the file.
         resampling: What the style asks for.
     """
+    info = index.info
+    planes = tuple(sorted({index.plane_of(band)[0] for band in bands}))
+    key = info.levels, info.mixed, planes, resampling
+    if key not in grid.memo:
+        grid.memo[key] = _plan(info, planes, grid, resampling)
+    plan: ReadPlan | None = grid.memo[key]
+    return plan
+
+
+def _plan(
+    info: RasterInfo, planes: Sequence[int], grid: CoordinateGrid, resampling: Resampling
+) -> ReadPlan | None:
     extent = grid.extent
     if extent is None:
         return None
-    levels = index.info.levels
+    levels = info.levels
     if resampling == "mode":
-        number, resampling = class_level(levels, grid.ratio, mixed=index.info.mixed)
+        number, resampling = class_level(levels, grid.ratio, mixed=info.mixed)
     else:
         number = choose_level(levels, grid.ratio)
     level = levels[number]
@@ -79,7 +93,6 @@ def plan_read(
         return None
     left, right = first_column // level.block_width, last_column // level.block_width
     top, bottom = first_row // level.block_height, last_row // level.block_height
-    planes = sorted({index.plane_of(band)[0] for band in bands})
     blocks = tuple(
         BlockId(number, row, column, plane)
         for plane in planes

@@ -60,9 +60,14 @@ class Part:
 
     @property
     def nodata(self) -> float:
-        """Stored value that means "no data", NaN for none."""
-        asset = self.bands[0]
-        nodata = asset.nodata if asset.nodata is not None else self.file.index.info.nodata
+        """Stored value that means "no data", NaN for none.
+
+        A file that says it twice, by a mask and by a value, is taken at its mask, as in GDAL.
+        """
+        asset, info = self.bands[0], self.file.index.info
+        nodata = asset.nodata
+        if nodata is None and not info.masked:
+            nodata = info.nodata
         return float("nan") if nodata is None else float(nodata)
 
     @property

@@ -5,6 +5,7 @@ interpolation is right to `TOLERANCE`, down to every pixel where it must (poles,
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -60,9 +61,12 @@ class CoordinateGrid:
     height: int
     ratio: float
     extent: tuple[float, float, float, float] | None = field(init=False)
+    #: What was derived from the grid, by whoever did, so that it is not derived again.
+    memo: dict[Any, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extent", _extent(self.columns, self.rows))
+        object.__setattr__(self, "memo", {})
 
 
 def _extent(columns: FloatArray, rows: FloatArray) -> tuple[float, float, float, float] | None:

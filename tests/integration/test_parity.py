@@ -319,21 +319,8 @@ async def test_native_zoom(shared, stores, pool, tmp_path, name, record_testsuit
     assert total.share >= EQUAL, total
 
 
-#: Files that differ, and why.
-KNOWN = {
-    "cog/image_geos_jpeg_perdataset_mask.tif": "it has a mask and a nodata value; GDAL heeds the"
-    " mask alone, we both",
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=pytest.mark.xfail(reason=KNOWN[n], strict=True)) if n in KNOWN else n
-        for n in ALL
-    ],
-)
+@pytest.mark.parametrize("name", ALL)
 async def test_every_file_at_native_zoom(
     shared, stores, pool, tmp_path, name, record_testsuite_property
 ):

@@ -9,7 +9,6 @@ one of 255 levels of grey between the 2nd and 98th percentile of what is shown.
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +18,10 @@ from rasterio.errors import NotGeoreferencedWarning
 from support.parity import REFUSED, TRANSPARENT, Subject, rasters
 
 from renderers.geobox import GeoBox
-from renderers.plan import ReadPlan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROOT = Path(os.environ.get("TILESERVER_TEST_DATA_ROOT", REPOSITORY.parent / "shared")) / "data"
 #: Until the planner chooses what resamples, only pictures of the kernels can be compared.
-pytestmark = pytest.mark.skipif(
-    "method" not in {f.name for f in fields(ReadPlan)}, reason="the planner chooses no method yet"
-)
-
 METHODS = ("nearest", "bilinear", "cubic", "average", "mode")
 
 #: One of each kind: nodata, masks, classes, wavelets, far overviews, long and turned pixels.
