@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,15 +12,19 @@ import rasterio
 from rasterio.windows import Window
 from support.codestreams import segment
 
+from renderers.draw import Renderer
 from renderers.errors import SourceChangedError, SourceUnavailableError
 from renderers.files import FileCache
+from renderers.geobox import GeoBox
 from renderers.held import FIRST_READ, HeldSource
+from renderers.job import Budget, DrawJob, LayerJob
 from renderers.readers.base import BlockId
 from renderers.readers.jp2.growing import GrowingIndex
 from renderers.readers.jp2.index import Jp2Index
 from renderers.readers.registry import default_registry
-from renderers.scene import BandAsset
+from renderers.scene import BandAsset, Scene
 from renderers.stores import ByteRange
+from styles.registry import stretch_style
 from tileserver.demo.jp2write import Placement, write_jp2
 
 SIDE, TILE = 1500, 256
@@ -198,3 +203,31 @@ async def test_closing_ends_what_is_being_completed(cache, asset) -> None:
     await cache.close()
     await cache.settled()
     assert (await cache.open(asset)) is file
+
+
+async def test_a_picture_of_an_unknown_file_leaves_its_index_to_be_stored(
+    cache, asset, pool
+) -> None:
+    """Saved once, complete, by whoever draws; the second picture needs no search."""
+    saved: list[tuple[str, str, bytes]] = []
+    renderer = Renderer(
+        cache, pool, lambda scene, band, file: saved.append((scene.id, band, file.index.to_bytes()))
+    )
+    scene = Scene("one", "bands", None, {"red": asset})
+    box = GeoBox.from_bounds((520000.0, 4960000.0, 535360.0, 4975360.0), 256, 256, "EPSG:32633")
+    job = DrawJob((LayerJob((scene,), stretch_style("grey", "red", 0.0, 32767.0)),), box, Budget())
+    first = (await renderer.picture(job, lambda image: image)).result
+    assert saved == []
+    await cache.settled()
+    assert [(scene_id, band) for scene_id, band, _ in saved] == [("one", "red")]
+    stored = BandAsset((await cache.open(asset)).source.ref, "jp2", index=saved[0][2])
+    again = FileCache(cache._stores, cache._readers, pool)
+    job = replace(job, layers=(replace(job.layers[0], scenes=(replace_band(scene, stored),)),))
+    second = (await Renderer(again, pool).picture(job, lambda image: image)).result
+    np.testing.assert_array_equal(first.pixels, second.pixels)
+    assert first.pixels.any()
+    await again.close()
+
+
+def replace_band(scene: Scene, asset: BandAsset) -> Scene:
+    return replace(scene, bands={"red": asset})
