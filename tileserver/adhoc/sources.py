@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from cachetools import TTLCache
 
 from renderers.draw import Renderer
-from renderers.errors import SourceUnsupportedError
+from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.geobox import GeoBox
 from renderers.image import Raster
 from renderers.job import Budget, CoverageJob
@@ -89,9 +89,12 @@ class Sources:
             RequestError: The address is not one that may be read.
             SourceError: It cannot be reached, or no reader can decode it.
         """
-        ref = await self._now(self._allowed.resolve(url))
-        file = await self._renderer.files.open(BandAsset(ref))
-        return SourceFile(url, ref, file.reader.id, file.index.info)
+
+        async def opened(ref: ObjectRef) -> SourceFile:
+            file = await self._renderer.files.open(BandAsset(ref))
+            return SourceFile(url, ref, file.reader.id, file.index.info)
+
+        return await self._current(self._allowed.resolve(url), opened)
 
     async def document(self, url: str) -> dict[str, Any]:
         """Return a JSON object by its address.
@@ -100,8 +103,11 @@ class Sources:
             RequestError: The address is not one that may be read, or no JSON object is there.
             SourceError: It cannot be reached.
         """
-        ref = await self._now(self._allowed.resolve(url))
-        body = await self._stores.open(ref).read_all(_MAX_DOCUMENT)
+
+        async def read(ref: ObjectRef) -> bytes:
+            return await self._stores.open(ref).read_all(_MAX_DOCUMENT)
+
+        body = await self._current(self._allowed.resolve(url), read)
         try:
             document = json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -134,6 +140,16 @@ class Sources:
         most = self.budget.pixels * _SAMPLES_PER_PIXEL
         if samples > most:
             raise TooLargeError(f"more than {most} values were asked for")
+
+    async def _current(
+        self, ref: ObjectRef, work: Callable[[ObjectRef], Coroutine[Any, Any, T]]
+    ) -> T:
+        """Do some work with an object as it is now; once more where it has just been replaced."""
+        try:
+            return await work(await self._now(ref))
+        except SourceChangedError:
+            self._known.pop(ref, None)
+        return await work(await self._now(ref))
 
     async def _now(self, ref: ObjectRef) -> ObjectRef:
         """Return the object with its present ETag, which is asked for once in a while."""

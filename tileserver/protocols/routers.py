@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import APIRouter
 
 from tileserver.protocols.api.router import router as api_router
-from tileserver.protocols.cog.router import routers as cog_routers
 from tileserver.protocols.ows.router import router as ows_router
 from tileserver.protocols.wms.service import WmsService
 from tileserver.protocols.wms.service import router as wms_router
@@ -22,7 +21,12 @@ def routers(settings: Settings | None = None) -> list[APIRouter]:
 
     They find the pipeline and the settings at `request.app.state.services`.
     """
-    adhoc = cog_routers() if settings is not None and settings.adhoc_urls else []
+    adhoc: list[APIRouter] = []
+    if settings is not None and settings.adhoc_urls:
+        # TiTiler takes a second to import, which only servers that offer it shall pay.
+        from tileserver.protocols.cog.router import routers as cog_routers  # noqa: PLC0415
+
+        adhoc = cog_routers()
     wms, wmts = WmsService(), WmtsService()
     return [
         xyz_router(),
