@@ -23,6 +23,8 @@ from renderers.stores import StorePolicy, StoreRegistry
 
 #: Pixels of a window's side.
 SIDE = 256
+#: Seconds that work in the background is waited for between windows.
+PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ class Engine:
     async def rest(self) -> None:
         """End what the last read left to the background.
 
-        A decode of the whole block that has begun is not waited for: it has the lowest priority,
-        and on a busy machine would take seconds.
+        A decode of the whole block that has begun would slow the next window down, but it has the
+        lowest priority: on a busy machine it is not waited for very long.
         """
         if self._last is not None:
-            self._closing.add(asyncio.ensure_future(self._last.close()))
+            closing = asyncio.ensure_future(self._last.close())
+            self._closing.add(closing)
             self._last = None
-            await asyncio.sleep(0.01)
+            await asyncio.wait({closing}, timeout=PATIENCE)
 
     async def close(self) -> None:
         """Wait for what was left to the background."""
