@@ -60,10 +60,13 @@ class Renderer:
         files: FileCache,
         pool: ThreadPoolExecutor,
         save_index: IndexSaver | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
+        """Begin; see `Mosaicker` for the arguments."""
         self.files = files
         self._pool = pool
-        self._mosaic = Mosaicker(files, pool, save_index)
+        self._mosaic = Mosaicker(files, pool, save_index, alone=alone)
 
     async def picture(self, job: DrawJob, finish: Callable[[Image | None], T]) -> Drawn[T]:
         """Draw a picture.

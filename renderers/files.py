@@ -156,6 +156,21 @@ class FileCache:
             out[block_id] = block
         return out
 
+    @staticmethod
+    def keys(file: OpenFile, wanted: Sequence[BlockId]) -> tuple[StoredKey, ...]:
+        """Return the keys of whole blocks, for `whole`."""
+        return tuple((*_key(file, block_id), True) for block_id in wanted)
+
+    def whole(self, keys: Sequence[StoredKey]) -> list[Block] | None:
+        """Return decoded blocks if all are in memory as a whole. May be called from any thread."""
+        out = []
+        for key in keys:
+            block = self._blocks.get(key)
+            if block is None:
+                return None
+            out.append(block)
+        return out
+
     def forget(self, asset: BandAsset) -> None:
         """Drop the open file of a band, for example because its ETag changed."""
         self._files.delete(_open_key(asset))

@@ -6,7 +6,7 @@ when every pixel is filled.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cache.memory import SizedLru
 from renderers.canvas import Canvas
 from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
@@ -23,8 +24,9 @@ from renderers.job import Spent
 from renderers.kernels.stored import copy_stored
 from renderers.painter import Painters, values_painter
 from renderers.plan import plan_read
+from renderers.readers.base import Block, BlockId
 from renderers.scene import BandAsset, Scene
-from renderers.sources import Part, SceneRead, Tables, stored_tables, tables
+from renderers.sources import Drawable, Part, Prepared, Tables
 from renderers.together import together
 from renderers.warp import CoordinateGrids
 from styles.model import Resampling
@@ -34,6 +36,13 @@ T = TypeVar("T")
 
 #: Scenes whose bytes are fetched at the same time.
 WAVE = 3
+
+#: Scenes on grids of which is remembered what to read; about 3 kB each.
+_KEPT = 4096
+
+#: Most pixels of a picture that may be drawn on the event loop, where that is done: a few
+#: milliseconds during which nothing else is answered.
+SMALL_PIXELS = 512 * 512
 
 IndexSaver = Callable[[Scene, str, OpenFile], None]
 
@@ -67,7 +76,7 @@ class Wanted:
     """
 
     scenes: Sequence[Scene]
-    bands: Sequence[str]
+    bands: tuple[str, ...]
     box: GeoBox
     resampling: Resampling = "nearest"
 
@@ -79,7 +88,7 @@ class Target(Protocol):
     def open(self) -> int:
         """Pixels that no scene has filled."""
 
-    def draw(self, number: int, read: SceneRead) -> None:
+    def draw(self, number: int, scene: Drawable) -> None:
         """Draw one scene, by its number among those wanted, into the open pixels."""
 
 
@@ -88,6 +97,20 @@ class _Missing:
 
 
 _MISSING: Final = _Missing()
+
+
+class _Kept:
+    """What was found out of a scene on a grid; good while its files stay open.
+
+    Holds the scene too, so that its id stays its own.
+    """
+
+    def __init__(self, scene: Scene, files: list[OpenFile], parts: Sequence[Part] | None) -> None:
+        self.scene = scene
+        self.files = files
+        self.parts = parts
+        self.prepared = Prepared(parts) if parts and Prepared.suits(parts) else None
+        self.keys = [FileCache.keys(part.file, part.plan.blocks) for part in parts or ()]
 
 
 @dataclass(slots=True)
@@ -102,7 +125,7 @@ class _Progress:
 
     scenes: list[tuple[int, Scene]]
     next: int = 0
-    read: dict[int, SceneRead | None] = field(default_factory=dict)
+    read: dict[int, Drawable | None] = field(default_factory=dict)
 
 
 class Mosaicker:
@@ -113,10 +136,24 @@ class Mosaicker:
         files: FileCache,
         pool: ThreadPoolExecutor,
         save_index: IndexSaver | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
+        """Begin.
+
+        Args:
+            files: Open files and decoded blocks.
+            pool: Threads that draw.
+            save_index: Keeps indexes that were built on first touch.
+            alone: There is one core for all: small pictures whose blocks are in memory are drawn
+                on the event loop, as handing them to a thread costs a tenth of a millisecond and
+                wins nothing.
+        """
         self._files = files
         self._pool = pool
+        self._alone = alone
         self._grids = CoordinateGrids()
+        self._kept: SizedLru[tuple[Any, ...], _Kept] = SizedLru(_KEPT, lambda _: 1)
         self._save_index = save_index
         self.painters = Painters()
 
@@ -153,11 +190,16 @@ class Mosaicker:
                 return None
             return (finish(),)
 
-        while (done := await loop.run_in_executor(self._pool, work)) is None:
+        if self._alone and wanted.box.width * wanted.box.height <= SMALL_PIXELS:
+            done = work()
+        else:
+            done = await loop.run_in_executor(self._pool, work)
+        while done is None:
             first = progress.next
             wave = progress.scenes[first : first + WAVE]
             read = await together(*(self._read(scene, wanted, spent) for _, scene in wave))
             progress.read = dict(enumerate(read, first))
+            done = await loop.run_in_executor(self._pool, work)
         return done[0], not (target.open and len(useful) > len(progress.scenes))
 
     async def scaled(
@@ -201,7 +243,7 @@ class Mosaicker:
         """
         spent.target(geobox)
         target = StoredTarget(await self._common_dtype(scenes, bands), len(bands), geobox)
-        wanted = Wanted(scenes, bands, geobox)
+        wanted = Wanted(scenes, tuple(bands), geobox)
         _, complete = await self.fill(wanted, target, spent, lambda: None)
         shape = geobox.height, geobox.width
         return Mosaic(
@@ -232,27 +274,48 @@ class Mosaicker:
             progress.next += 1
         return True
 
-    def _at_hand(self, scene: Scene, wanted: Wanted, spent: Spent) -> SceneRead | _Missing | None:
+    def _at_hand(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | _Missing | None:
         """Return what one scene gives without any reading; None where it does not touch."""
-        assets = [scene.bands[band] for band in wanted.bands]
-        files = [self._files.known(asset) for asset in assets]
-        known = [file for file in files if file is not None]
-        if len(known) < len(files):
+        kept = self._kept_of(scene, wanted)
+        if kept is None:
             return _MISSING
-        parts = self._plan(wanted, assets, known)
-        if parts is None:
+        if kept.parts is None:
             return None
-        out = []
-        for part in parts:
-            blocks = self._files.at_hand(part.file, part.plan.blocks, part.plan.window)
-            if blocks is None:
-                return _MISSING
-            out.append((part, blocks))
+        parts, drawable = kept.parts, None
+        read: list[tuple[Part, Mapping[BlockId, Block]]] = []
+        if kept.prepared is not None:
+            blocks = [self._files.whole(keys) for keys in kept.keys]
+            have = [found for found in blocks if found is not None]
+            if len(have) == len(blocks):
+                drawable = kept.prepared.tables(have)
+        if drawable is None:
+            for part in parts:
+                at_hand = self._files.at_hand(part.file, part.plan.blocks, part.plan.window)
+                if at_hand is None:
+                    return _MISSING
+                read.append((part, at_hand))
         for part in parts:
             spent.plan(len(part.plan.blocks), part.plan.pixels * len(part.bands))
-        return out
+        return Drawable(parts, read, drawable)
 
-    async def _read(self, scene: Scene, wanted: Wanted, spent: Spent) -> SceneRead | None:
+    def _kept_of(self, scene: Scene, wanted: Wanted) -> "_Kept | None":
+        """Return what is known of a scene on a grid; None where a file of it is not open."""
+        key = wanted.box, id(scene), wanted.bands, wanted.resampling
+        assets = [scene.bands[band] for band in wanted.bands]
+        files = []
+        for asset in assets:
+            file = self._files.known(asset)
+            if file is None:
+                return None
+            files.append(file)
+        kept = self._kept.get(key)
+        if kept is None or any(a is not b for a, b in zip(kept.files, files, strict=True)):
+            parts = self._plan(wanted, assets, files)
+            kept = _Kept(scene, files, parts)
+            self._kept.set(key, kept)
+        return kept
+
+    async def _read(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | None:
         """Read what one scene gives; None where it does not touch the grid."""
         try:
             return await self._read_once(scene, wanted, spent)
@@ -264,7 +327,7 @@ class Mosaicker:
             renewed = Scene(scene.id, scene.collection, scene.datetime, fresh, scene.cloud_cover)
             return await self._read_once(renewed, wanted, spent)
 
-    async def _read_once(self, scene: Scene, wanted: Wanted, spent: Spent) -> SceneRead | None:
+    async def _read_once(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | None:
         assets = [scene.bands[band] for band in wanted.bands]
         files = await together(*(self._files.open(asset) for asset in assets))
         for name, asset, file in zip(wanted.bands, assets, files, strict=True):
@@ -280,7 +343,7 @@ class Mosaicker:
         blocks = await together(
             *(self._files.blocks(part.file, part.plan.blocks, part.plan.window) for part in parts)
         )
-        return list(zip(parts, blocks, strict=True))
+        return Drawable(parts, list(zip(parts, blocks, strict=True)))
 
     def _plan(
         self, wanted: Wanted, assets: Sequence[BandAsset], files: Sequence[OpenFile]
@@ -304,11 +367,6 @@ class Mosaicker:
         return parts
 
 
-def is_smooth(read: SceneRead) -> bool:
-    """Tell whether the kernel interpolates: some band is bilinear."""
-    return any(part.plan.method == "bilinear" for part, _ in read)
-
-
 class CanvasTarget:
     """A canvas as a target."""
 
@@ -321,10 +379,10 @@ class CanvasTarget:
         """Pixels that no scene has filled."""
         return self._canvas.open
 
-    def draw(self, number: int, read: SceneRead) -> None:
+    def draw(self, number: int, scene: Drawable) -> None:
         """Draw one scene into the open pixels."""
         del number
-        self._canvas.draw(tables(read, self._box), is_smooth(read))
+        self._canvas.draw(scene.tables(self._box), scene.smooth)
 
 
 class _Traced(CanvasTarget):
@@ -334,9 +392,9 @@ class _Traced(CanvasTarget):
         super().__init__(canvas, box)
         self.source = np.full((box.height, box.width), -1, np.int16)
 
-    def draw(self, number: int, read: SceneRead) -> None:
+    def draw(self, number: int, scene: Drawable) -> None:
         """Draw one scene into the open pixels, and note them."""
-        super().draw(number, read)
+        super().draw(number, scene)
         self.source[(self.source < 0) & (self._canvas.state != 0)] = number
 
 
@@ -351,9 +409,9 @@ class StoredTarget:
         self.source = np.full(pixels, -1, np.int16)
         self.open = pixels
 
-    def draw(self, number: int, read: SceneRead) -> None:
+    def draw(self, number: int, scene: Drawable) -> None:
         """Copy one scene under what is already there."""
-        found = stored_tables(read)
+        found = scene.stored_tables()
         if self.open == self.valid.size and set(found.dtypes) == {self.data.dtype.name}:
             # Nothing is there yet: the scene is written in its place at once.
             self.valid[:] = 1

@@ -117,8 +117,7 @@ class _Builder:
     bands: dict[int, list[int]] = field(default_factory=dict)
     physics: dict[int, tuple[float, float, float]] = field(default_factory=dict)
     dtypes: dict[int, str] = field(default_factory=dict)
-    addresses: list[int] = field(default_factory=list)
-    masks: list[int] = field(default_factory=list)
+    picks: list[tuple[Any, int]] = field(default_factory=list)
     keep: list[Any] = field(default_factory=list)
     known: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
@@ -169,30 +168,91 @@ class _Builder:
         layout: int,
         dtype: str,
         physics: tuple[float, float, float],
-        blocks: Sequence[tuple[int, int]],
+        blocks: Sequence[tuple[Any, int]],
     ) -> None:
-        """Add a band: for every block the addresses of its values and of its mask."""
-        self.bands[position] = [layout, KINDS.get(dtype, -1), len(self.addresses), 0]
+        """Add a band: for every block what stands for it, and the band's number in it."""
+        self.bands[position] = [layout, KINDS.get(dtype, -1), len(self.picks), 0]
         self.physics[position] = physics
         self.dtypes[position] = dtype
-        for values, mask in blocks:
-            self.addresses.append(values)
-            self.masks.append(mask)
+        self.picks.extend(blocks)
 
     def tables(self) -> Tables:
-        """Return what was collected."""
+        """Return what was collected; what stands for blocks are blocks."""
+        return self.template().tables([block for block, _ in self.picks])
+
+    def template(self) -> "Template":
+        """Return what was collected but for the blocks."""
         order = range(len(self.bands))
-        return Tables(
+        return Template(
             np.array(self.layouts, np.int64),
             np.array(self.scales, np.float64),
             np.array(self.strides, np.int64),
             np.array([self.bands[n] for n in order], np.int64),
             np.array([self.physics[n] for n in order], np.float64),
-            np.array(self.addresses, np.int64),
-            np.array(self.masks, np.int64),
+            tuple(number for _, number in self.picks),
             tuple(self.dtypes[n] for n in order),
             tuple(self.keep),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Tables of a scene without its blocks, which come and go."""
+
+    layouts: NDArray[np.int64]
+    scales: NDArray[np.float64]
+    strides: NDArray[np.int64]
+    bands: NDArray[np.int64]
+    physics: NDArray[np.float64]
+    numbers: tuple[int, ...]
+    dtypes: tuple[str, ...]
+    keep: tuple[Any, ...]
+
+    def tables(self, blocks: Sequence[Block]) -> Tables:
+        """Return the tables over some blocks, one for each of `numbers`."""
+        pairs = zip(blocks, self.numbers, strict=True)
+        return Tables(
+            self.layouts,
+            self.scales,
+            self.strides,
+            self.bands,
+            self.physics,
+            np.array([block.address + number * block.step for block, number in pairs], np.int64),
+            np.array([block.mask_address for block in blocks], np.int64),
+            self.dtypes,
+            (self.keep, blocks),
+        )
+
+
+class Prepared:
+    """What is read of one scene and how it becomes tables, kept from picture to picture."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        """Prepare a scene of which `tables` may take all blocks where they lie."""
+        self.parts = parts
+        builder = _Builder()
+        for number, part in enumerate(parts):
+            _add_blocks(builder, part, [(number, b) for b in range(len(part.plan.blocks))])
+        self._picks = [place for place, _ in builder.picks]
+        self._template = builder.template()
+        #: Parts of which blocks may hold mixtures with nodata.
+        self._doubtful = [n for n, part in enumerate(parts) if may_be_mixed(part)]
+
+    @staticmethod
+    def suits(parts: Sequence[Part]) -> bool:
+        """Tell whether all blocks may be taken where they lie."""
+        return all(
+            part.plan.method not in _RESAMPLE and part.file.index.info.dtype in KINDS
+            for part in parts
+        )
+
+    def tables(self, blocks: Sequence[Sequence[Block]]) -> Tables | None:
+        """Return the tables over the blocks of each part; None where `tables` must look closer."""
+        for number in self._doubtful:
+            nodata = self.parts[number].nodata
+            if any(block.holds(nodata) for block in blocks[number]):
+                return None
+        return self._template.tables([blocks[part][block] for part, block in self._picks])
 
 
 def tables(read: SceneRead, box: GeoBox) -> Tables:
@@ -209,7 +269,7 @@ def tables(read: SceneRead, box: GeoBox) -> Tables:
         elif part.file.index.info.dtype not in KINDS or _mixed(part, found):
             _add_window(builder, part, found, known=KINDS)
         else:
-            _add_blocks(builder, part, found)
+            _add_blocks(builder, part, [found[b] for b in part.plan.blocks])
     return builder.tables()
 
 
@@ -220,25 +280,57 @@ def stored_tables(read: SceneRead) -> Tables:
         if _mixed(part, found):
             _add_window(builder, part, found, known=None)
         else:
-            _add_blocks(builder, part, found)
+            _add_blocks(builder, part, [found[b] for b in part.plan.blocks])
     return builder.tables()
+
+
+class Drawable:
+    """One scene with all that drawing it takes."""
+
+    def __init__(self, parts: Sequence[Part], read: SceneRead, ready: Tables | None = None) -> None:
+        """Take what was read.
+
+        Args:
+            parts: Of the scene.
+            read: The same with their blocks; may be empty where the tables are ready.
+            ready: The tables, where all blocks may be taken where they lie.
+        """
+        self.smooth = any(part.plan.method == "bilinear" for part in parts)
+        self._read = read
+        self._ready = ready
+
+    def tables(self, box: GeoBox) -> Tables:
+        """Return the tables for drawing on a grid."""
+        return self._ready if self._ready is not None else tables(self._read, box)
+
+    def stored_tables(self) -> Tables:
+        """Return the tables for stored values."""
+        return self._ready if self._ready is not None else stored_tables(self._read)
+
+
+def may_be_mixed(part: Part) -> bool:
+    """Tell whether a wavelet level is read whose file has nodata: it may hold mixtures with it."""
+    mixed = part.file.index.info.mixed and part.plan.level > 0
+    return mixed and not np.isnan(part.nodata)
 
 
 def _mixed(part: Part, blocks: Mapping[BlockId, Block]) -> bool:
     """Tell whether pixels of a wavelet level touch nodata, so that they hold mixtures with it."""
-    nodata = part.nodata
-    if not part.file.index.info.mixed or part.plan.level == 0 or np.isnan(nodata):
-        return False
-    return any(block.holds(nodata) for block in blocks.values())
+    return may_be_mixed(part) and any(block.holds(part.nodata) for block in blocks.values())
 
 
-def _add_blocks(builder: _Builder, part: Part, blocks: Mapping[BlockId, Block]) -> None:
-    """Add blocks where they lie."""
+def _add_blocks(builder: _Builder, part: Part, blocks: Sequence[Any]) -> None:
+    """Add blocks where they lie.
+
+    Args:
+        builder: Collects.
+        part: The file.
+        blocks: In the order of the plan; for each band `builder.addresses` gets a block and the
+            band's number in it.
+    """
     plan, level, index = part.plan, part.level, part.file.index
     ids = plan.blocks
-    places_of = [index.plane_of(band.band) for band in part.bands]
-    plane = ids[0].plane
-    first = [blocks[b] for b in ids if b.plane == plane]
+    first = [b for b in ids if b.plane == ids[0].plane]
     left, top = ids[0].column * level.block_width, ids[0].row * level.block_height
     area = (
         left,
@@ -252,19 +344,14 @@ def _add_blocks(builder: _Builder, part: Part, blocks: Mapping[BlockId, Block]) 
         area,
         (level.block_width, level.block_height),
         plan.across,
-        [block.stride for block in first],
+        [min(level.block_width, level.width - b.column * level.block_width) for b in first],
     )
-    builder.keep.append(blocks)
     nodata, dtype = part.nodata, index.info.dtype
-    for asset, position, (plane, number) in zip(part.bands, part.positions, places_of, strict=True):
-        own = first if plane == ids[0].plane else [blocks[b] for b in ids if b.plane == plane]
-        builder.band(
-            position,
-            layout,
-            dtype,
-            (nodata, asset.scale, asset.offset),
-            [(block.address + number * block.step, block.mask_address) for block in own],
-        )
+    for asset, position in zip(part.bands, part.positions, strict=True):
+        plane, number = index.plane_of(asset.band)
+        own = [block for b, block in zip(ids, blocks, strict=True) if b.plane == plane]
+        physics = (nodata, asset.scale, asset.offset)
+        builder.band(position, layout, dtype, physics, [(block, number) for block in own])
 
 
 def _add_window(
@@ -277,7 +364,7 @@ def _add_window(
     plan, level = part.plan, part.level
     data, mask = assemble(part, blocks)
     nodata = part.nodata
-    if part.file.index.info.mixed and plan.level > 0 and not np.isnan(nodata):
+    if may_be_mixed(part):
         mask = _unmixed(data, mask, nodata)
     if known is not None and data.dtype.name not in known:
         data, nodata = _with_nan(data, nodata, np.float32), float("nan")
@@ -296,12 +383,11 @@ def _add_arrays(
     mask: NDArray[np.uint8],
     nodata: float,
 ) -> None:
-    builder.keep += [data, mask]
-    masked = mask.__array_interface__["data"][0] if mask.size else 0
+    """Add bands that lie in one array, (bands, rows, columns), as in one block."""
+    block = Block(data, mask if mask.size else None)
     for number, (asset, position) in enumerate(zip(part.bands, part.positions, strict=True)):
-        address = data[number].__array_interface__["data"][0]
         physics = (nodata, asset.scale, asset.offset)
-        builder.band(position, layout, data.dtype.name, physics, [(address, masked)])
+        builder.band(position, layout, data.dtype.name, physics, [(block, number)])
 
 
 def _add_resampled(
@@ -311,7 +397,7 @@ def _add_resampled(
     plan, level, grid = part.plan, part.level, part.grid
     data, mask = assemble(part, blocks)
     nodata = part.nodata
-    if part.file.index.info.mixed and plan.level > 0 and not np.isnan(nodata):
+    if may_be_mixed(part):
         mask = _unmixed(data, mask, nodata)
     if data.dtype.name not in _RESAMPLED:
         data, nodata = _with_nan(data, nodata, np.float64), float("nan")

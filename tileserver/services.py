@@ -104,7 +104,7 @@ class Services:
         self._saving: set[asyncio.Task[None]] = set()
         self.pipeline = Pipeline(
             self.catalogue,
-            Renderer(self.files, self._pool, self._save_index),
+            Renderer(self.files, self._pool, self._save_index, alone=threads == 1),
             self.styles,
             default_encoders(),
             self.tiles,

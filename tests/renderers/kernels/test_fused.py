@@ -10,10 +10,10 @@ from support.blocks import part_of_array
 from renderers.canvas import Canvas
 from renderers.geobox import GeoBox
 from renderers.kernels import fused
-from renderers.mosaic import CanvasTarget, StoredTarget, is_smooth
+from renderers.mosaic import CanvasTarget, StoredTarget
 from renderers.painter import Painters, style_painter, values_painter
 from renderers.reference import footprints, resample
-from renderers.sources import stored_tables, tables
+from renderers.sources import Drawable, Prepared
 from renderers.warp import CoordinateGrid
 from styles.expression import compile_formula
 from styles.program import select
@@ -54,8 +54,14 @@ def an_array(seed, dtype, bands=2):
 
 def drawn(part, blocks, painter, shape=SHAPE):
     canvas = Canvas(box(shape), painter, Painters())
-    read = [(part, blocks)]
-    canvas.draw(tables(read, box(shape)), is_smooth(read))
+    scene = Drawable([part], [(part, blocks)])
+    canvas.draw(scene.tables(box(shape)), scene.smooth)
+    if Prepared.suits([part]):
+        again = Canvas(box(shape), painter, Painters())
+        in_order = [blocks[b] for b in part.plan.blocks]
+        again.draw(Prepared([part]).tables([in_order]), scene.smooth)
+        np.testing.assert_array_equal(again.state, canvas.state)
+        np.testing.assert_array_equal(again.values, canvas.values)
     return canvas
 
 
@@ -104,7 +110,8 @@ def test_stored_values_come_through_unchanged(dtype, seed, masked):
         values, grid, block=(32, 48), mask=mask if masked else None, nodata=7.0
     )
     target = StoredTarget(values.dtype, 2, box())
-    target.draw(4, [(part, blocks)])
+    scene = Drawable([part], [(part, blocks)])
+    target.draw(4, scene)
     wanted, good = expected(values, mask if masked else NO_MASK, grid, "nearest", 7.0)
     np.testing.assert_array_equal(target.valid.reshape(SHAPE) == 1, good)
     shown = target.data.reshape(2, *SHAPE)
@@ -112,7 +119,7 @@ def test_stored_values_come_through_unchanged(dtype, seed, masked):
     np.testing.assert_array_equal(shown[:, good], wanted[:, good].astype(dtype))
     assert set(target.source) == {4, -1} or good.all()
     assert target.open == np.count_nonzero(~good)
-    assert stored_tables([(part, blocks)]).dtypes == (dtype, dtype)
+    assert scene.stored_tables().dtypes == (dtype, dtype)
 
 
 def test_later_scenes_fill_only_what_is_open():
@@ -123,11 +130,16 @@ def test_later_scenes_fill_only_what_is_open():
     )
     canvas = Canvas(box(), values_painter(select(("a",))), Painters())
     target = CanvasTarget(canvas, box())
-    first = part_of_array(values, grid, block=(64, 64), nodata=0.0)
-    second = part_of_array(values * 0 + 80, grid, block=(32, 32), nodata=0.0)
-    target.draw(0, [first])
+    first, second = (
+        Drawable([part], [(part, blocks)])
+        for part, blocks in (
+            part_of_array(values, grid, block=(64, 64), nodata=0.0),
+            part_of_array(values * 0 + 80, grid, block=(32, 32), nodata=0.0),
+        )
+    )
+    target.draw(0, first)
     assert target.open == 33 * 69
-    target.draw(1, [second])
+    target.draw(1, second)
     assert target.open == 0
     np.testing.assert_array_equal(canvas.values[0][:, :60], 50)
     np.testing.assert_array_equal(canvas.values[0][:, 60:], 80)
