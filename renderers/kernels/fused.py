@@ -85,38 +85,93 @@ def _locate(
 
 
 @inlined
-def _write_rgb(
-    outputs: Array,
-    count: int,
-    low: Array,
-    inverse: Array,
-    curve: Array,
-    levels: Array,
-    words: Array,
-) -> None:
-    """Stretch three rows of values to opaque RGBA words."""
-    last = np.float32(curve.shape[0] - 1)
-    for k in range(3):
-        row, target = outputs[k], levels[k]
-        for p in range(count):
-            target[p] = np.int32(colour.unit(row[p], low[k], inverse[k]) * last + colour.HALF)
+def _levels(values: Array, count: int, low: float, inverse: float, last: float, out: Array) -> None:
+    """Stretch values to places on a curve that ends at `last`."""
     for p in range(count):
-        words[p] = colour.word(curve[levels[0, p]], curve[levels[1, p]], curve[levels[2, p]])
+        out[p] = np.int32(colour.unit(values[p], low, inverse) * last + colour.HALF)
 
 
 @inlined
-def _write_index(
+def _mix_rgb(levels: Array, count: int, curve: Array, words: Array) -> None:
+    """Make opaque RGBA words of three rows of levels."""
+    red, green, blue = levels[0], levels[1], levels[2]
+    if curve.shape[0] == 256:
+        # The curve of gamma 1: a level is its own position.
+        for p in range(count):
+            words[p] = (
+                red[p]
+                | (green[p] << np.uint32(8))
+                | (blue[p] << np.uint32(16))
+                | np.uint32(0xFF000000)
+            )
+    else:
+        for p in range(count):
+            words[p] = colour.word(curve[red[p]], curve[green[p]], curve[blue[p]])
+
+
+@inlined
+def _indexes(
     kind: int, row: Array, count: int, low: Array, inverse: Array, table: Array, words: Array
 ) -> None:
     """Give a row of values their palette indexes."""
     if kind == RAMP:
+        first, scale = low[0], inverse[0]
         for p in range(count):
-            t = colour.unit(row[p], low[0], inverse[0])
+            t = colour.unit(row[p], first, scale)
             words[p] = np.uint32(np.int32(t * colour.LAST + colour.HALF))
     else:
         end = np.float32(table.shape[0])
         for p in range(count):
             words[p] = np.uint32(colour.class_index(row[p], table, end))
+
+
+@inlined
+def _valueless(row: Array, count: int, ok: Array) -> None:
+    """Mark pixels that have data of which the program makes no value."""
+    without = 0
+    for p in range(count):
+        without += row[p] != row[p]
+    if without > 0:
+        for p in range(count):
+            if row[p] != row[p] and ok[p] != 0:
+                ok[p] = EMPTY
+
+
+@inlined
+def _unflag(words: Array, count: int, ok: Array) -> None:
+    """Turn the flags of tables into how pixels stand, and leave opaque words."""
+    flags = np.uint32(0)
+    for p in range(count):
+        flags |= words[p]
+    if flags >> np.uint32(24) != 0:
+        for p in range(count):
+            if words[p] & np.uint32(gather.LACKS_DATA):
+                ok[p] = OPEN
+            elif words[p] & np.uint32(gather.LACKS_VALUE):
+                ok[p] = EMPTY
+    for p in range(count):
+        words[p] |= np.uint32(0xFF000000)
+
+
+@inlined
+def _put(source: Array, stand: Array, ok: Array, all_drawn: bool, target: Array) -> None:
+    """Write what is drawn into the open pixels of a chunk."""
+    if all_drawn:
+        for p in range(target.shape[0]):
+            target[p] = source[p]
+    else:
+        for p in range(target.shape[0]):
+            if stand[p] == OPEN and ok[p] == DRAWN:
+                target[p] = source[p]
+
+
+@inlined
+def _count(flags: Array, value: int) -> int:
+    """Return how many flags have a value."""
+    found = 0
+    for p in range(flags.shape[0]):
+        found += flags[p] == value
+    return found
 
 
 @kernel(
@@ -183,7 +238,6 @@ def draw(
     scratch = np.empty((FIRST_CONSTANT + constants.shape[0], BLOCK), np.float32)
     for k in range(constants.shape[0]):
         scratch[FIRST_CONSTANT + k, :] = constants[k]
-    outputs = np.empty((max(results.shape[0], 1), BLOCK), np.float32)
     levels = np.empty((3, BLOCK), np.uint32)
     chunk = np.empty(BLOCK, np.uint32)
     ok = np.empty(BLOCK, np.uint8)
@@ -196,9 +250,7 @@ def draw(
     for start in range(0, pixels, BLOCK):
         count = min(BLOCK, pixels - start)
         stand = state[start : start + count]
-        still = 0
-        for p in range(count):
-            still += stand[p] == OPEN
+        still = _count(stand, OPEN)
         if still == 0:
             continue
         ok[:count] = 1
@@ -225,47 +277,36 @@ def draw(
                     bands[b], physics[b], addresses, masks, runs, count, offset, rows[b], ok
                 )
         if by_table:
-            for p in range(count):
-                bits = chunk[p] >> np.uint32(24)
-                ok[p] = np.uint8(1) if bits == 0 else np.uint8(2)
-                if bits & np.uint32(1):
-                    ok[p] = np.uint8(0)
-                chunk[p] |= np.uint32(0xFF000000)
+            _unflag(chunk, count, ok)
         else:
             vm.execute(code, scratch, rows, 0, count)
             for k in range(results.shape[0]):
                 source = vm.operand(results[k], scratch, rows, 0, count)
-                target = outputs[k]
-                for p in range(count):
-                    target[p] = source[p]
-                    if source[p] != source[p] and ok[p] != 0:
-                        ok[p] = 2
+                _valueless(source, count, ok)
+                if kind == RGB:
+                    last = np.float32(table.shape[0] - 1)
+                    _levels(source, count, low[k], inverse[k], last, levels[k])
+                elif kind != VALUES:
+                    _indexes(kind, source, count, low, inverse, table, chunk)
             if kind == RGB:
-                _write_rgb(outputs, count, low, inverse, table, levels, chunk)
-            elif kind != VALUES:
-                _write_index(kind, outputs[0], count, low, inverse, table, chunk)
-        empty = 0
+                _mix_rgb(levels, count, table, chunk)
+        good = ok[:count]
+        drawn = _count(good, DRAWN)
+        all_drawn = still == count and drawn == count
         if kind in (RGB, TABLE_RGB):
-            target = words[start : start + count]
-            for p in range(count):
-                if stand[p] == OPEN and ok[p] == 1:
-                    target[p] = chunk[p]
+            _put(chunk, stand, good, all_drawn, words[start : start + count])
         elif kind == VALUES:
             for k in range(results.shape[0]):
-                row = values[k, start : start + count]
-                for p in range(count):
-                    if stand[p] == OPEN and ok[p] == 1:
-                        row[p] = outputs[k, p]
+                source = vm.operand(results[k], scratch, rows, 0, count)
+                _put(source, stand, good, all_drawn, values[k, start : start + count])
         else:
-            narrow = indexes[start : start + count]
-            for p in range(count):
-                if stand[p] == OPEN and ok[p] == 1:
-                    narrow[p] = np.uint8(chunk[p])
-        drawn = 0
+            _put(chunk, stand, good, all_drawn, indexes[start : start + count])
+        if all_drawn:
+            stand[:] = DRAWN
+            counts[0] -= count
+            continue
         for p in range(count):
-            if stand[p] == OPEN and ok[p] != 0:
-                drawn += 1
-                empty += ok[p] == 2
+            if stand[p] == OPEN and ok[p] != OPEN:
+                counts[0] -= 1
+                counts[1] += ok[p] == EMPTY
                 stand[p] = ok[p]
-        counts[0] -= drawn
-        counts[1] += empty

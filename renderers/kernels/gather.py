@@ -75,18 +75,27 @@ def unmask(mask: int, offset: Array, start: int, stop: int, ok: Array) -> None:
 
 
 @inlined
-def _nearest(
-    source: Array, offset: Array, start: int, stop: int, physics: Array, out: Array, ok: Array
-) -> None:
-    """Write stored * scale + offset of one run."""
+def _pick(source: Array, offset: Array, start: int, stop: int, out: Array) -> None:
+    """Take out the stored values of a run, as float32."""
+    for p in range(start, stop):
+        out[p] = np.float32(source[np.uintp(offset[p])])
+
+
+@inlined
+def _scale(physics: Array, count: int, out: Array, ok: Array) -> None:
+    """Turn stored values into physical ones; nearly always all of them are data."""
     # Stored values of up to 16 bits are exact in float32, and so are those of float32.
     nodata = np.float32(physics[NODATA])
+    lacking = 0
+    for p in range(count):
+        lacking += (out[p] == nodata) | (out[p] != out[p])
+    if lacking > 0:
+        for p in range(count):
+            if out[p] == nodata or out[p] != out[p]:
+                ok[p] = 0
     scale, shift = np.float32(physics[SCALE]), np.float32(physics[OFFSET])
-    for p in range(start, stop):
-        value = np.float32(source[np.uintp(offset[p])])
-        out[p] = value * scale + shift
-        lacking = (value == nodata) | (value != value)
-        ok[p] = np.uint8(0) if lacking else ok[p]
+    for p in range(count):
+        out[p] = out[p] * scale + shift
 
 
 @inlined
@@ -119,21 +128,21 @@ def nearest(
         start = starts[k]
         stop = starts[k + 1] if k + 1 < number else count
         if blocks[k] == NOWHERE:
-            for p in range(start, stop):
-                ok[p] = 0
+            ok[start:stop] = 0
+            out[start:stop] = 0.0
             continue
         entry = band[FIRST_BLOCK] + blocks[k]
         at = pointer(addresses[entry])
         if band[KIND] == UINT8:
-            source = carray(at, (_ENDLESS,), np.uint8)
-            _nearest(source, offset, start, stop, physics, out, ok)
+            _pick(carray(at, (_ENDLESS,), np.uint8), offset, start, stop, out)
         elif band[KIND] == UINT16:
-            _nearest(carray(at, (_ENDLESS,), np.uint16), offset, start, stop, physics, out, ok)
+            _pick(carray(at, (_ENDLESS,), np.uint16), offset, start, stop, out)
         elif band[KIND] == INT16:
-            _nearest(carray(at, (_ENDLESS,), np.int16), offset, start, stop, physics, out, ok)
+            _pick(carray(at, (_ENDLESS,), np.int16), offset, start, stop, out)
         else:
-            _nearest(carray(at, (_ENDLESS,), np.float32), offset, start, stop, physics, out, ok)
+            _pick(carray(at, (_ENDLESS,), np.float32), offset, start, stop, out)
         unmask(masks[entry], offset, start, stop, ok)
+    _scale(physics, count, out, ok)
 
 
 @inlined

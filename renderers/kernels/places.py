@@ -202,22 +202,27 @@ def _taps(
     offset: Array,
     u: Array,
     v: Array,
+    xs: Array,
+    ys: Array,
 ) -> None:
     """Write the four pixels of each position of a line; see `locate_bilinear`.
 
-    One array in each loop: with more of them LLVM does not make them parallel.
+    Few arrays in each loop: with more of them LLVM does not make them parallel.
     """
     c0, r0, dc, dr = move
     n = steps.shape[0]
     for q in range(n):
-        x, y = np.int32(c0 + steps[q] * dc), np.int32(r0 + steps[q] * dr)
-        offset[q] = np.int32(y * stride) + x - start
-    for q in range(n):
         c = c0 + steps[q] * dc
-        u[q] = np.float32(c - np.float64(np.int32(c)))
+        x = np.int32(c)
+        xs[q] = x
+        u[q] = np.float32(c - np.float64(x))
     for q in range(n):
         r = r0 + steps[q] * dr
-        v[q] = np.float32(r - np.float64(np.int32(r)))
+        y = np.int32(r)
+        ys[q] = y
+        v[q] = np.float32(r - np.float64(y))
+    for q in range(n):
+        offset[q] = np.int32(ys[q] * stride) + xs[q] - start
 
 
 @inlined
@@ -246,8 +251,8 @@ def locate_bilinear(
         offset: int32, written: place of the upper left pixel in its block, in runs of a block.
         u: float32, written: weight of the right pixels.
         v: float32, written: weight of the lower pixels.
-        corner: int32 (2, n), written in runs that are SCATTERED: column and row of the upper left
-            pixel in pixels of all blocks.
+        corner: int32 (2, n), overwritten; in runs that are SCATTERED column and row of the upper
+            left pixel in pixels of all blocks.
         starts: See `locate_nearest`.
         blocks: See there; or SCATTERED.
         runs: Runs so far.
@@ -318,6 +323,7 @@ def locate_bilinear(
             _taps(
                 move, _COUNT[k + t : k + t + m], stride, start,
                 offset[at : at + m], u[at : at + m], v[at : at + m],
+                corner[0, at : at + m], corner[1, at : at + m],
             )  # fmt: skip
             if not inside:
                 corner[0, at], corner[1, at] = x - one, y - one
