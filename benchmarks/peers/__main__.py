@@ -6,6 +6,7 @@ out, and the results say so. How to read the results: docs/benchmarks.md.
 """
 
 import argparse
+import fcntl
 import json
 import os
 import signal
@@ -58,6 +59,19 @@ def main(words: list[str] | None = None) -> int:
     options = arguments(words)
     # ended from outside, it still ends its servers
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    options.cache.mkdir(parents=True, exist_ok=True)
+    lock = (options.cache / ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another comparison is running; they would share the core", file=sys.stderr)
+        return 2
+    with lock:
+        return compare(options)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Make the scene, measure the cases, write the results."""
     began = time.monotonic()
     scene = make((options.cache / str(options.size)).absolute(), options.size)
     print(f"scene of {options.size} px ready after {time.monotonic() - began:.0f} s", flush=True)

@@ -107,7 +107,9 @@ def address(case: Case, window: Window, scene: SceneFiles) -> str:
 def coverage_address(window: Window, scene: SceneFiles) -> str:
     """Return the path of a subset in the scene's own CRS, in TiTiler's form."""
     box = ",".join(map(repr, window.bounds))
-    query = urlencode({"url": str(scene.bands["B04"]), "coord_crs": scene.crs})
+    query = urlencode(
+        {"url": str(scene.bands["B04"]), "coord_crs": scene.crs, "return_mask": "false"}
+    )
     return f"/cog/bbox/{box}/{window.pixels}x{window.pixels}.tif?{query}"
 
 

@@ -66,7 +66,9 @@ def address(case: Case, window: Window, scene: SceneFiles) -> str:
     """Return the path that asks for a window."""
     if case.zoom is None:
         box = ",".join(map(repr, window.bounds))
-        query = urlencode({"url": str(scene.bands["B04"]), "coord_crs": scene.crs})
+        query = urlencode(
+            {"url": str(scene.bands["B04"]), "coord_crs": scene.crs, "return_mask": "false"}
+        )
         return f"/cog/bbox/{box}/{window.pixels}x{window.pixels}.tif?{query}"
     router, options = _QUERIES[case.layer]
     urls = {"rgb8": scene.rgb8, "jp2": scene.jp2}

@@ -33,7 +33,7 @@ def titiler() -> Path:
 def run(output: Path, *words: str) -> tuple[int, dict]:
     command = [
         sys.executable, "-m", "benchmarks.peers", "--json", str(output), "--size", "600",
-        "--tiles", "2", "--rounds", "1", *words,
+        "--tiles", "2", "--rounds", "1", "--cache", str(output.parent), *words,
     ]  # fmt: skip
     done = subprocess.run(  # noqa: S603 - our own command
         command, cwd=REPOSITORY, capture_output=True, text=True, check=False
