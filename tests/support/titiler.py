@@ -28,7 +28,7 @@ def array(response: Any) -> Any:
     return np.load(io.BytesIO(response.content))
 
 
-def assert_alike(answers: Any, share: float = 0.98) -> None:
+def assert_alike(answers: Any, share: float = 0.98, step: float = 0.15) -> None:
     ours, theirs = map(array, answers)
     assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype), (ours.shape, theirs.shape)
     # The mask is the last band. What lies under it is the file's own there, and nodata here.
@@ -41,7 +41,7 @@ def assert_alike(answers: Any, share: float = 0.98) -> None:
     # A pixel on an edge goes to the other side: values differ by a source pixel's step at most.
     if valid.any():
         span = np.ptp(other[:, valid].astype(float))
-        assert np.nanmax(np.abs(data[:, valid].astype(float) - other[:, valid])) <= 0.15 * span
+        assert np.nanmax(np.abs(data[:, valid].astype(float) - other[:, valid])) <= step * span
     box = [[float(v) for v in a.headers["content-bbox"].split(",")] for a in answers]
     np.testing.assert_allclose(box[0], box[1], rtol=1e-9, atol=1e-9)
     assert answers[0].headers["content-crs"] == answers[1].headers["content-crs"]

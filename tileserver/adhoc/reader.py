@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import attr
 import numpy as np
@@ -31,7 +31,7 @@ from tileserver.adhoc.sources import Session, SourceFile, Sources
 from tileserver.errors import InvalidParameterError, OperationNotSupportedError
 
 #: Names of GDAL that are ours too.
-_RESAMPLINGS: dict[str, Resampling] = {"nearest": "nearest", "bilinear": "bilinear"}
+_RESAMPLINGS: dict[str, Resampling] = {name: name for name in get_args(Resampling)}
 
 #: By the text that a grid's definition has for it. Bounded by the number of grids.
 _GRID_CRS: dict[str, CRS] = {}
@@ -416,11 +416,12 @@ class EngineReader(BaseReader):
                 raise InvalidParameterError(
                     f"there is no band {band}: the file has {count}", parameter="bidx"
                 )
-        name = resampling_method if box.crs == self._box.crs else reproject_method
-        resampling = _RESAMPLINGS.get(name)
-        if resampling is None:
-            message = f"resampling {name} is not offered: there are {', '.join(_RESAMPLINGS)}"
-            raise OperationNotSupportedError(message, parameter="resampling")
+        # Both are checked, so that an address is right or wrong wherever its box lies.
+        methods = {
+            "resampling": _resampling(resampling_method, "resampling"),
+            "reproject": _resampling(reproject_method, "reproject"),
+        }
+        resampling = methods["resampling" if box.crs == self._box.crs else "reproject"]
         if nodata is None:
             nodata = self._file.info.nodata
         return _Values(bands or tuple(self._all), nodata, bool(unscale), resampling)
@@ -523,6 +524,19 @@ def _bands_of(expression: str | None, options: dict[str, Any]) -> tuple[int, ...
     if indexes is None:
         return ()
     return (indexes,) if isinstance(indexes, int) else tuple(indexes)
+
+
+def _resampling(name: str, parameter: str) -> Resampling:
+    """Return our name of one of GDAL's ways to resample.
+
+    Raises:
+        OperationNotSupportedError: We have none like it.
+    """
+    known = _RESAMPLINGS.get(name)
+    if known is None:
+        message = f"{parameter} {name} is not offered: there are {', '.join(_RESAMPLINGS)}"
+        raise OperationNotSupportedError(message, parameter=parameter)
+    return known
 
 
 def _checked(bbox: Sequence[float]) -> Bounds:
