@@ -152,7 +152,9 @@ class Painters:
             return None
         out = []
         for number, band in enumerate(bands):
-            key = (painter.digest, number, *band)
+            # Every NaN is another key: a file without nodata would never find its tables again.
+            nodata = None if np.isnan(band.nodata) else band.nodata
+            key = (painter.digest, number, band.dtype, nodata, band.scale, band.offset)
             table = self._tables.get(key)
             if table is None:
                 if pixels < _TABLE_PAYS:
