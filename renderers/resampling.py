@@ -23,6 +23,11 @@ SHRINK_LIMIT = 2.0 * LEVEL_TOLERANCE
 #: Part by which footprints within a picture may exceed its median one.
 _UNEVEN = 1.5
 
+#: Pixels of the level per target pixel from which on it is the same how many there are: files are
+#: less than a hundredth as wide, and cover too little of a footprint to be seen. Kernels reckon
+#: with the square of it.
+_FARTHEST = 2.0**28
+
 #: Full-resolution pixels per target pixel up to which classes are taken from full resolution where
 #: coarser levels hold mixtures: 256 target pixels then need 2048 x 2048 source pixels.
 CLASS_SHRINK = 8.0
@@ -92,7 +97,7 @@ def reach(method: Resampling, shrink: float) -> int:
         method: What draws (`method_for`).
         shrink: Pixels of the level per target pixel; NaN counts as 1.
     """
-    side = max(shrink, 1.0) * _UNEVEN if math.isfinite(shrink) else _UNEVEN
+    side = min(max(shrink, 1.0), _FARTHEST) * _UNEVEN if math.isfinite(shrink) else _UNEVEN
     half = {"nearest": 0.0, "bilinear": 1.0, "cubic": 2.0 * side, "average": side, "mode": side}
     return math.ceil(half[method]) + 1
 

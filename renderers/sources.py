@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderers.errors import SourceCorruptError
 from renderers.files import OpenFile
 from renderers.geobox import GeoBox
 from renderers.kernels import gather
@@ -38,6 +39,9 @@ _RESAMPLE = {
 }
 
 _NO_MASK = np.zeros((0, 0), np.uint8)
+
+#: What a block must be: dtype with its byte order, rows, columns (`Block.form`).
+Form = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ class _Builder:
     physics: dict[int, tuple[float, float, float]] = field(default_factory=dict)
     dtypes: dict[int, str] = field(default_factory=dict)
     picks: list[tuple[Any, int]] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
     keep: list[Any] = field(default_factory=list)
     known: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
@@ -169,12 +174,14 @@ class _Builder:
         dtype: str,
         physics: tuple[float, float, float],
         blocks: Sequence[tuple[Any, int]],
+        forms: Sequence[Form],
     ) -> None:
-        """Add a band: for every block what stands for it, and the band's number in it."""
+        """Add a band: for every block what stands for it, the band's number in it, its form."""
         self.bands[position] = [layout, KINDS.get(dtype, -1), len(self.picks), 0]
         self.physics[position] = physics
         self.dtypes[position] = dtype
         self.picks.extend(blocks)
+        self.forms.extend(forms)
 
     def tables(self) -> Tables:
         """Return what was collected; what stands for blocks are blocks."""
@@ -190,6 +197,7 @@ class _Builder:
             np.array([self.bands[n] for n in order], np.int64),
             np.array([self.physics[n] for n in order], np.float64),
             tuple(number for _, number in self.picks),
+            tuple(self.forms),
             tuple(self.dtypes[n] for n in order),
             tuple(self.keep),
         )
@@ -205,11 +213,20 @@ class Template:
     bands: NDArray[np.int64]
     physics: NDArray[np.float64]
     numbers: tuple[int, ...]
+    forms: tuple[Form, ...]
     dtypes: tuple[str, ...]
     keep: tuple[Any, ...]
 
     def tables(self, blocks: Sequence[Block]) -> Tables:
-        """Return the tables over some blocks, one for each of `numbers`."""
+        """Return the tables over some blocks, one for each of `numbers`.
+
+        Raises:
+            SourceCorruptError: A block is not what the file's header promised.
+        """
+        for block, number, form in zip(blocks, self.numbers, self.forms, strict=True):
+            # Kernels check nothing: they would read beyond the end of what is smaller.
+            if block.form != form or number >= block.data.shape[0]:
+                raise _unlike(block, form)
         pairs = zip(blocks, self.numbers, strict=True)
         return Tables(
             self.layouts,
@@ -347,11 +364,25 @@ def _add_blocks(builder: _Builder, part: Part, blocks: Sequence[Any]) -> None:
         [min(level.block_width, level.width - b.column * level.block_width) for b in first],
     )
     nodata, dtype = part.nodata, index.info.dtype
+    forms = [_form(level, b, dtype) for b in first]
     for asset, position in zip(part.bands, part.positions, strict=True):
         plane, number = index.plane_of(asset.band)
         own = [block for b, block in zip(ids, blocks, strict=True) if b.plane == plane]
         physics = (nodata, asset.scale, asset.offset)
-        builder.band(position, layout, dtype, physics, [(block, number) for block in own])
+        builder.band(position, layout, dtype, physics, [(block, number) for block in own], forms)
+
+
+def _form(level: Level, block: BlockId, dtype: str) -> Form:
+    """Return what a block must be."""
+    rows = min(level.block_height, level.height - block.row * level.block_height)
+    columns = min(level.block_width, level.width - block.column * level.block_width)
+    return np.dtype(dtype).str, rows, columns
+
+
+def _unlike(block: Block, form: Form) -> SourceCorruptError:
+    """Return the error of a block that is not what it must be."""
+    detail = f"a block of {block.form}, {block.data.shape[0]} bands, in place of {form}"
+    return SourceCorruptError("a block of a source file is not what its header says", detail=detail)
 
 
 def _add_window(
@@ -387,7 +418,7 @@ def _add_arrays(
     block = Block(data, mask if mask.size else None)
     for number, (asset, position) in enumerate(zip(part.bands, part.positions, strict=True)):
         physics = (nodata, asset.scale, asset.offset)
-        builder.band(position, layout, data.dtype.name, physics, [(block, number)])
+        builder.band(position, layout, data.dtype.name, physics, [(block, number)], [block.form])
 
 
 def _add_resampled(
@@ -437,6 +468,9 @@ def assemble(part: Part, blocks: Mapping[BlockId, Block]) -> tuple[NDArray[Any],
 
     Returns:
         Stored values, shape (bands, rows, columns), and the mask, (rows, columns) or (0, 0).
+
+    Raises:
+        SourceCorruptError: A block is not what the file's header promised.
     """
     plan, level, index = part.plan, part.level, part.file.index
     data = np.zeros((len(part.bands), plan.height, plan.width), np.dtype(index.info.dtype))
@@ -444,6 +478,9 @@ def assemble(part: Part, blocks: Mapping[BlockId, Block]) -> tuple[NDArray[Any],
     mask = np.full((plan.height, plan.width), 255, np.uint8) if masked else _NO_MASK
     own = [index.plane_of(band.band) for band in part.bands]
     for block_id, block in blocks.items():
+        form = _form(level, block_id, index.info.dtype)
+        if block.form != form:
+            raise _unlike(block, form)
         ours, theirs = _overlap(plan, level, block_id, block)
         for number, (plane, position) in enumerate(own):
             if plane == block_id.plane:

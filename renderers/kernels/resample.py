@@ -347,7 +347,9 @@ def resample_average(
     """
     lines = np.empty((4, columns.shape[1]))
     at = np.empty((4, out.shape[1]))
-    parts_x, parts_y = np.empty(2 * reach + 2), np.empty(2 * reach + 2)
+    # No footprint holds more pixels than the window, however far out a request zooms.
+    parts_x = np.empty(min(2 * reach + 2, window.shape[1]))
+    parts_y = np.empty(min(2 * reach + 2, window.shape[0]))
     for i in range(out.shape[0]):
         _footprints(columns, rows, step, place, i, lines, at)
         for j in range(out.shape[1]):
@@ -480,7 +482,10 @@ def resample_mode(
     """
     lines = np.empty((4, columns.shape[1]))
     at = np.empty((4, out.shape[1]))
+    # Different values under a footprint: no more than pixels, nor than the type has.
     most = min((2 * reach + 2) ** 2, window.size)
+    if window.itemsize <= 2:
+        most = min(most, 1 << 8 * window.itemsize)
     values = np.empty(most)
     areas = np.empty(most)
     used = np.empty(most, np.int64)

@@ -128,11 +128,12 @@ class Block:
     mask: NDArray[np.uint8] | None = None
     window: PixelWindow | None = None
     #: Where kernels find it: addresses of the first value and of the mask (0 for none), bytes from
-    #: band to band, pixels from row to row.
+    #: band to band.
     address: int = field(init=False, repr=False, compare=False)
     mask_address: int = field(init=False, repr=False, compare=False)
     step: int = field(init=False, repr=False, compare=False)
-    stride: int = field(init=False, repr=False, compare=False)
+    #: What kernels rely on: dtype with its byte order, rows, columns.
+    form: tuple[str, int, int] = field(init=False, repr=False, compare=False)
     _holds: dict[float, bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -140,11 +141,15 @@ class Block:
         for array in (self.data,) if mask is None else (self.data, mask):
             if not array.flags.c_contiguous:
                 raise ValueError("the arrays of a block are C-contiguous")
+        if self.data.ndim != 3:
+            raise ValueError("the values of a block are of bands, rows and columns")
+        if mask is not None and (mask.dtype != np.uint8 or mask.shape != self.data.shape[1:]):
+            raise ValueError("the mask of a block has a byte for each pixel")
         told = {
             "address": self.data.__array_interface__["data"][0],
             "mask_address": 0 if mask is None else mask.__array_interface__["data"][0],
             "step": self.data.strides[0],
-            "stride": self.data.shape[2],
+            "form": (self.data.dtype.str, *self.data.shape[1:]),
             "_holds": {},
         }
         for name, value in told.items():
