@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from cache.memory import SizedLru
 from cache.singleflight import SingleFlight
+from cache.twoqueues import TwoQueues
 from renderers.background import Background
 from renderers.completion import Completions
 from renderers.errors import SourceChangedError, SourceCorruptError, SourceUnsupportedError
@@ -115,7 +116,8 @@ class FileCache:
         self._pool = pool
         self._pyramids = pyramids
         self._files: SizedLru[OpenKey, OpenFile] = SizedLru(index_bytes, lambda f: f.cost)
-        self._blocks: SizedLru[StoredKey, Block] = SizedLru(block_bytes, lambda b: b.nbytes + 200)
+        self._blocks: TwoQueues[StoredKey, Block]
+        self._blocks = TwoQueues(block_bytes, lambda b: b.nbytes + 200)
         self._opening: SingleFlight[OpenKey, OpenFile] = SingleFlight()
         self._loading: dict[BlockKey, _Load] = {}
         self._in_part: dict[BlockKey, _Load] = {}
@@ -146,6 +148,11 @@ class FileCache:
 
         May be called from any thread.
         """
+        whole = self._blocks.get_all(self.keys(file, wanted))
+        if whole is not None:
+            return dict(zip(wanted, whole, strict=True))
+        if window is None:
+            return None
         out: dict[BlockId, Block] = {}
         for block_id in wanted:
             block = self._blocks.get((*_key(file, block_id), True))
@@ -163,13 +170,7 @@ class FileCache:
 
     def whole(self, keys: Sequence[StoredKey]) -> list[Block] | None:
         """Return decoded blocks if all are in memory as a whole. May be called from any thread."""
-        out = []
-        for key in keys:
-            block = self._blocks.get(key)
-            if block is None:
-                return None
-            out.append(block)
-        return out
+        return self._blocks.get_all(keys)
 
     def forget(self, asset: BandAsset) -> None:
         """Drop the open file of a band, for example because its ETag changed."""
@@ -372,12 +373,15 @@ class FileCache:
         decoding = {b: at_hand for b in missing if (at_hand := self._at_hand(file, b)) is not None}
         absent = [b for b in missing if b not in decoding]
         parts = await file.reader.fetch(file.source, file.index, absent) if absent else []
-        for block_id, part in zip(absent, parts, strict=True):
-            decoding[block_id] = loop.run_in_executor(
-                self._pool, file.reader.decode, file.index, block_id, part
-            )
-        decoded = await together(*decoding.values())
-        blocks = {_key(file, b): block for b, block in zip(decoding, decoded, strict=True)}
+        at_once = _at_once(file, absent)
+        stored = list(zip(absent, parts, strict=True))
+        pieces = [
+            loop.run_in_executor(self._pool, _decoded, file, stored[first : first + at_once])
+            for first in range(0, len(stored), at_once)
+        ]
+        groups = await together(*(_named(b, work) for b, work in decoding.items()), *pieces)
+        decoded = [pair for group in groups for pair in group]
+        blocks = {_key(file, block_id): block for block_id, block in decoded}
         for key, block in blocks.items():
             self._keep(key, block)
         return blocks
@@ -418,6 +422,29 @@ def _open_key(asset: BandAsset) -> OpenKey:
 
 def _key(file: ReadableFile, block_id: BlockId) -> BlockKey:
     return file.key, file.index.identity(block_id)
+
+
+#: Pixels that one thread decodes in one go: handing over costs as much as a tenth of a block of
+#: 512 x 512, and a piece of work cannot be stopped.
+_DECODED_AT_ONCE = 1024 * 1024
+
+
+def _at_once(file: OpenFile, blocks: Sequence[BlockId]) -> int:
+    """Return how many blocks of a file are decoded in one go."""
+    if not blocks:
+        return 1
+    level = file.index.info.levels[blocks[0].level]
+    return max(_DECODED_AT_ONCE // (level.block_width * level.block_height), 1)
+
+
+async def _named(block_id: BlockId, work: "asyncio.Future[Block]") -> list[tuple[BlockId, Block]]:
+    return [(block_id, await work)]
+
+
+def _decoded(
+    file: OpenFile, stored: Sequence[tuple[BlockId, tuple[bytes, ...]]]
+) -> list[tuple[BlockId, Block]]:
+    return [(b, file.reader.decode(file.index, b, parts)) for b, parts in stored]
 
 
 def _cost(stored: bytes) -> int:

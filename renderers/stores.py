@@ -9,7 +9,8 @@ import atexit
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,7 @@ from obstore.exceptions import (
 )
 from obstore.store import HTTPStore, LocalStore, S3Store
 
+from renderers import localfiles
 from renderers.errors import (
     SourceChangedError,
     SourceCorruptError,
@@ -50,6 +52,10 @@ T = TypeVar("T")
 #: PyO3/pyo3-async-runtimes issue 40). They get this many seconds to come to rest.
 _REST = 0.1
 atexit.register(time.sleep, _REST)
+
+
+#: Threads that read local files: enough for a mount whose answers take a while.
+DISK_THREADS = 16
 
 
 class ByteRange(NamedTuple):
@@ -206,6 +212,8 @@ class ByteSource:
         self._registry = registry
         self._store = store
         self.ref = ref
+        #: Path of a local file, "" for other objects.
+        self._local = f"/{ref.path}" if ref.store == "file" else ""
 
     def beside(self, suffix: str, etag: str | None = None, size: int | None = None) -> "ByteSource":
         """Return the object whose name is this one's with a suffix, in the same store.
@@ -228,6 +236,9 @@ class ByteSource:
         Raises:
             SourceError: One of its kinds, by what the store answered.
         """
+        if self._local:
+            found = await self._ask(self._registry.on_disk(localfiles.facts, self._local))
+            return ObjectMeta(found.size, found.etag)
         meta = await self._ask(obstore.head_async(self._store, self.ref.path))
         return ObjectMeta(int(meta["size"]), meta["e_tag"])
 
@@ -253,6 +264,10 @@ class ByteSource:
         """
         if self.ref.size == 0:
             return self, b""
+        if self._local:
+            found, (head,) = await self._from_disk([ByteRange(0, length)])
+            ref = ObjectRef(self.ref.store, self.ref.path, found.etag, found.size)
+            return ByteSource(self._registry, self._store, ref), head
         try:
             result, head = await self._answer(ByteRange(0, length))
         except SourceUnavailableError:
@@ -276,16 +291,34 @@ class ByteSource:
         size = self.ref.size
         if size is not None and any(wanted.stop > size for wanted in ranges):
             raise SourceCorruptError("the file is shorter than its index says")
+        if self._local:
+            return self._checked(ranges, (await self._from_disk(ranges))[1])
         policy = self._registry.policy
         merged, place = coalesce(ranges, policy.gap, policy.max_range)
         buffers = await together(*(self._get(r) for r in merged))
-        out = []
-        for wanted, (number, offset) in zip(ranges, place, strict=True):
-            part = buffers[number][offset : offset + wanted.stop - wanted.start]
+        return self._checked(
+            ranges,
+            [
+                buffers[number][offset : offset + wanted.stop - wanted.start]
+                for wanted, (number, offset) in zip(ranges, place, strict=True)
+            ],
+        )
+
+    @staticmethod
+    def _checked(ranges: Sequence[ByteRange], parts: list[bytes]) -> list[bytes]:
+        for wanted, part in zip(ranges, parts, strict=True):
             if len(part) != wanted.stop - wanted.start:
                 raise SourceCorruptError("the file is shorter than its index says")
-            out.append(part)
-        return out
+        return parts
+
+    async def _from_disk(
+        self, ranges: Sequence[ByteRange]
+    ) -> tuple[localfiles.FileFacts, list[bytes]]:
+        work = self._registry.on_disk(localfiles.read, self._local, self.ref.etag, ranges)
+        found, parts = await self._ask(work)
+        for part in parts:
+            self._registry.count(len(part))
+        return found, parts
 
     async def read_head(self, length: int) -> bytes:
         """Read at most `length` bytes from the beginning (fewer when the object is shorter)."""
@@ -304,6 +337,8 @@ class ByteSource:
         return (await source.read([ByteRange(0, size)]))[0] if size else b""
 
     async def _get(self, wanted: ByteRange) -> bytes:
+        if self._local:
+            return (await self._from_disk([wanted]))[1][0]
         return (await self._answer(wanted))[1]
 
     async def _answer(self, wanted: ByteRange) -> tuple["GetResult", bytes]:
@@ -324,7 +359,7 @@ class ByteSource:
             raise SourceMissingError("a source file is missing", detail=detail) from error
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
             raise SourceForbiddenError("the store refused access", detail=detail) from error
-        except PreconditionError as error:
+        except (PreconditionError, localfiles.ChangedError) as error:
             raise SourceChangedError("a source file has changed", detail=detail) from error
         except (BaseError, OSError, TimeoutError) as error:
             if _REFUSED.search(str(error)):
@@ -348,8 +383,14 @@ class StoreRegistry:
         self.policy = policy or StorePolicy()
         self._options = sorted(stores, key=lambda s: len(s.prefix), reverse=True)
         self._stores: dict[str, Any] = {}
+        # Reads of a network mount that hangs hold their threads, and no others.
+        self._disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="files")
         self.requests = 0
         self.bytes_read = 0
+
+    def on_disk(self, work: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """Do something with local files in threads that are there for it."""
+        return asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
 
     def count(self, size: int) -> None:
         """Note one answered range request."""

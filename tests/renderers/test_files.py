@@ -57,7 +57,10 @@ def cache(pool):
 
 def opened(reader: Reader) -> OpenFile:
     source = SimpleNamespace(ref=ObjectRef("file", "a.tif", "etag", 1))
-    index = SimpleNamespace(identity=lambda block: block, complete=True)
+    # Blocks so large that each is a piece of work of its own.
+    level = SimpleNamespace(block_width=1024, block_height=1024)
+    info = SimpleNamespace(levels=(level,) * 8)
+    index = SimpleNamespace(identity=lambda block: block, complete=True, info=info)
     return OpenFile(source, reader, index, fresh=False, cost=1)
 
 
