@@ -1,10 +1,9 @@
 """Caches in this process's memory, bounded by bytes."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
-
-from cachetools import LRUCache
 
 from cache.base import Entry
 
@@ -16,11 +15,20 @@ class SizedLru(Generic[K, V]):
     """Least-recently-used cache bounded by the summed size of its values; safe between threads.
 
     A value in use is never freed under its user: eviction only drops the cache's own reference.
+    `cachetools.LRUCache` hashes a key six times for one `get`, and its bookkeeping is in Python.
     """
 
     def __init__(self, capacity: int, size_of: Callable[[V], int]) -> None:
-        self._lru: LRUCache[K, V] = LRUCache(max(capacity, 0), getsizeof=size_of)
+        """Begin empty.
+
+        Args:
+            capacity: Most bytes (or whatever `size_of` tells) of all values.
+            size_of: Size of a value; asked once, when the value comes.
+        """
+        self.capacity = max(capacity, 0)
         self._size_of = size_of
+        self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._bytes = 0
         self._lock = Lock()
         self.hits = 0
         self.misses = 0
@@ -28,50 +36,62 @@ class SizedLru(Generic[K, V]):
     def get(self, key: K) -> V | None:
         """Return the value and mark it used, or None."""
         with self._lock:
-            value = self._lru.get(key)
-            if value is None:
+            entry = self._entries.get(key)
+            if entry is None:
                 self.misses += 1
-            else:
-                self.hits += 1
-            return value
+                return None
+            self.hits += 1
+            self._entries.move_to_end(key)
+            return entry[0]
 
     def set(self, key: K, value: V) -> bool:
         """Keep a value; False when it alone is larger than the cache."""
+        size = self._size_of(value)
         with self._lock:
-            if self._size_of(value) > self._lru.maxsize:
-                self._lru.pop(key, None)
+            self._remove(key)
+            if size > self.capacity:
                 return False
-            self._lru[key] = value
+            self._entries[key] = value, size
+            self._bytes += size
+            while self._bytes > self.capacity:
+                _, (_, gone) = self._entries.popitem(last=False)
+                self._bytes -= gone
             return True
 
     def delete(self, key: K) -> None:
         """Forget a value."""
         with self._lock:
-            self._lru.pop(key, None)
+            self._remove(key)
 
     def delete_where(self, goes: Callable[[K], bool]) -> None:
         """Forget all values whose keys fit."""
         with self._lock:
-            for key in [key for key in self._lru if goes(key)]:
-                del self._lru[key]
+            for key in [key for key in self._entries if goes(key)]:
+                self._remove(key)
 
     def clear(self) -> int:
         """Forget all; return how many there were."""
         with self._lock:
-            count = len(self._lru)
-            self._lru.clear()
+            count = len(self._entries)
+            self._entries.clear()
+            self._bytes = 0
             return count
 
     def stats(self) -> dict[str, int]:
         """Return `entries`, `bytes`, `capacity`, `hits`, `misses`."""
         with self._lock:
             return {
-                "entries": len(self._lru),
-                "bytes": int(self._lru.currsize),
-                "capacity": int(self._lru.maxsize),
+                "entries": len(self._entries),
+                "bytes": self._bytes,
+                "capacity": self.capacity,
                 "hits": self.hits,
                 "misses": self.misses,
             }
+
+    def _remove(self, key: K) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= entry[1]
 
 
 class MemoryCache:
