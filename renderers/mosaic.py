@@ -37,8 +37,10 @@ T = TypeVar("T")
 #: Scenes whose bytes are fetched at the same time.
 WAVE = 3
 
-#: Scenes on grids of which is remembered what to read; about 3 kB each.
-_KEPT = 4096
+#: Bytes for what is remembered to read of scenes on grids. Mostly an entry takes 8 kB; where a
+#: grid has a position for each pixel (poles, antimeridian), 16 bytes per pixel more.
+_KEPT_BYTES = 64 * 1024 * 1024
+_KEPT_COST = 3 * 1024
 
 #: Most pixels of a picture that may be drawn on the event loop, where that is done: a few
 #: milliseconds during which nothing else is answered.
@@ -111,6 +113,8 @@ class _Kept:
         self.parts = parts
         self.prepared = Prepared(parts) if parts and Prepared.suits(parts) else None
         self.keys = [FileCache.keys(part.file, part.plan.blocks) for part in parts or ()]
+        grids = {id(part.grid): part.grid for part in parts or ()}
+        self.cost = _KEPT_COST + sum(g.columns.nbytes + g.rows.nbytes for g in grids.values())
 
 
 @dataclass(slots=True)
@@ -153,7 +157,8 @@ class Mosaicker:
         self._pool = pool
         self._alone = alone
         self._grids = CoordinateGrids()
-        self._kept: SizedLru[tuple[Any, ...], _Kept] = SizedLru(_KEPT, lambda _: 1)
+        self._kept: SizedLru[tuple[Any, ...], _Kept]
+        self._kept = SizedLru(_KEPT_BYTES, lambda kept: kept.cost)
         self._save_index = save_index
         self.painters = Painters()
 
@@ -320,12 +325,20 @@ class Mosaicker:
         try:
             return await self._read_once(scene, wanted, spent)
         except SourceChangedError:
-            # The object was replaced since it was indexed: look at it anew, once.
-            for band in wanted.bands:
-                self._files.forget(scene.bands[band])
-            fresh = {name: unpinned(asset) for name, asset in scene.bands.items()}
-            renewed = Scene(scene.id, scene.collection, scene.datetime, fresh, scene.cloud_cover)
+            # The object was replaced since it was indexed: look at it anew.
+            self._forget(scene, wanted)
+        fresh = {name: unpinned(asset) for name, asset in scene.bands.items()}
+        renewed = Scene(scene.id, scene.collection, scene.datetime, fresh, scene.cloud_cover)
+        try:
             return await self._read_once(renewed, wanted, spent)
+        except SourceChangedError:
+            # That was done for an earlier picture, and it was replaced once more since then.
+            self._forget(renewed, wanted)
+        return await self._read_once(renewed, wanted, spent)
+
+    def _forget(self, scene: Scene, wanted: Wanted) -> None:
+        for band in wanted.bands:
+            self._files.forget(scene.bands[band])
 
     async def _read_once(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | None:
         assets = [scene.bands[band] for band in wanted.bands]
