@@ -234,6 +234,10 @@ def draw(
     pixels = state.shape[0]
     inputs = bands.shape[0]
     by_table = kind in (TABLE_RGB, TABLE_INDEX)
+    alike = by_table and inputs == 3
+    for b in range(1, inputs):
+        alike = alike and bands[b, gather.LAYOUT] == bands[0, gather.LAYOUT]
+        alike = alike and bands[b, gather.KIND] == bands[0, gather.KIND]
     rows = np.empty((inputs, BLOCK), np.float32)
     scratch = np.empty((FIRST_CONSTANT + constants.shape[0], BLOCK), np.float32)
     for k in range(constants.shape[0]):
@@ -265,6 +269,9 @@ def draw(
                     offset, (u, v, corner), (starts, blocks),
                 )  # fmt: skip
             runs = (starts, blocks, number)
+            if alike:
+                gather.looked_up_rgb(bands, addresses, masks, runs, count, offset, chunk)
+                break
             if by_table:
                 gather.looked_up(bands[b], addresses, masks, runs, count, offset, chunk)
             elif smooth:

@@ -414,3 +414,69 @@ def looked_up(
             for p in range(start, stop):
                 if flags[np.uintp(offset[p])] == 0:
                     words[p] |= np.uint32(LACKS_DATA)
+
+
+@inlined
+def _three(
+    a: Array, b: Array, c: Array, tables: tuple[Array, Array, Array], offset: Array,
+    start: int, stop: int, words: Array,
+) -> None:  # fmt: skip
+    red, green, blue = tables
+    for p in range(start, stop):
+        at = np.uintp(offset[p])
+        words[p] = red[np.uintp(a[at])] | green[np.uintp(b[at])] | blue[np.uintp(c[at])]
+
+
+@inlined
+def looked_up_rgb(
+    bands: Array,
+    addresses: Array,
+    masks: Array,
+    runs: tuple[Array, Array, int],
+    count: int,
+    offset: Array,
+    words: Array,
+) -> None:
+    """Do `looked_up` for three bands of one type and layout at once, which spares half the time.
+
+    Args:
+        bands: int64 (3, BAND_FIELDS).
+        addresses: See `nearest`.
+        masks: See there.
+        runs: Starts, blocks, number of runs.
+        count: Pixels.
+        offset: See the module.
+        words: uint32 (count,), written.
+    """
+    starts, blocks, number = runs
+    tables = (
+        carray(pointer(bands[0, TABLE]), (_ENDLESS,), np.uint32),
+        carray(pointer(bands[1, TABLE]), (_ENDLESS,), np.uint32),
+        carray(pointer(bands[2, TABLE]), (_ENDLESS,), np.uint32),
+    )
+    for k in range(number):
+        start = starts[k]
+        stop = starts[k + 1] if k + 1 < number else count
+        if blocks[k] == NOWHERE:
+            words[start:stop] = np.uint32(LACKS_DATA)
+            continue
+        a = pointer(addresses[bands[0, FIRST_BLOCK] + blocks[k]])
+        b = pointer(addresses[bands[1, FIRST_BLOCK] + blocks[k]])
+        c = pointer(addresses[bands[2, FIRST_BLOCK] + blocks[k]])
+        if bands[0, KIND] == UINT8:
+            _three(
+                carray(a, (_ENDLESS,), np.uint8), carray(b, (_ENDLESS,), np.uint8),
+                carray(c, (_ENDLESS,), np.uint8), tables, offset, start, stop, words,
+            )  # fmt: skip
+        else:
+            _three(
+                carray(a, (_ENDLESS,), np.uint16), carray(b, (_ENDLESS,), np.uint16),
+                carray(c, (_ENDLESS,), np.uint16), tables, offset, start, stop, words,
+            )  # fmt: skip
+        for n in range(3):
+            mask = masks[bands[n, FIRST_BLOCK] + blocks[k]]
+            if mask != 0:
+                flags = carray(pointer(mask), (_ENDLESS,), np.uint8)
+                for p in range(start, stop):
+                    if flags[np.uintp(offset[p])] == 0:
+                        words[p] |= np.uint32(LACKS_DATA)
