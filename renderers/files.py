@@ -34,7 +34,7 @@ from renderers.together import together
 FileKey = tuple[str, str, str]
 #: A file, and the nodata value that the catalogue gives it: levels kept beside it depend on that.
 OpenKey = tuple[FileKey, str]
-#: A file, and what `RasterIndex.identity` says of a block in it.
+#: A file, and its reader with what `RasterIndex.identity` says of a block in it.
 BlockKey = tuple[FileKey, Hashable]
 #: The same, and whether the block as a whole; beside each other in one cache.
 StoredKey = tuple[FileKey, Hashable, bool]
@@ -421,7 +421,8 @@ def _open_key(asset: BandAsset) -> OpenKey:
 
 
 def _key(file: ReadableFile, block_id: BlockId) -> BlockKey:
-    return file.key, file.index.identity(block_id)
+    # Another reader cuts the same file into other blocks under the same numbers.
+    return file.key, (file.reader.id, file.index.identity(block_id))
 
 
 #: Pixels that one thread decodes in one go: handing over costs as much as a tenth of a block of

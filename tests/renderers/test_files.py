@@ -142,3 +142,13 @@ async def test_what_a_failed_load_had_in_hand_goes_with_its_error(cache):
         assert kept[0]() is None
     finally:
         gc.enable()
+
+
+async def test_blocks_of_another_reader_of_the_same_file_are_others(cache):
+    one, other = Reader(), Reader()
+    other.id = "another"
+    for reader in (one, other):
+        reader.go.set()
+        await cache.blocks(opened(reader), [ONE])
+    assert cache.at_hand(opened(one), [ONE])[ONE] is not cache.at_hand(opened(other), [ONE])[ONE]
+    assert other.asked == [(ONE,)]
