@@ -1,6 +1,5 @@
 """The way of a request: cache, catalogue, renderer, encoder. Only this module knows the order."""
 
-import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
