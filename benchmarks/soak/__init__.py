@@ -1,0 +1,1 @@
+"""Memory of a server that runs for long."""
