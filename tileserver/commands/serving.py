@@ -10,6 +10,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from tileserver.app import create_app
+from tileserver.commands.memory import give_back_memory
 from tileserver.httpserver import server_config
 from tileserver.settings import Settings
 
@@ -39,6 +40,7 @@ def serve(settings: Settings) -> int:
     Worker processes read the settings from the environment, so whatever the command line changed
     must be there too; `environment` writes it.
     """
+    give_back_memory()
     log_level = settings.log_level
     if settings.workers > 1:
         os.environ.update(environment(settings))
