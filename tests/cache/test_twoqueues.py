@@ -59,7 +59,7 @@ def test_what_is_looked_at_now_replaces_what_was_looked_at_before():
 
 def test_a_set_that_fits_is_never_lost():
     cache: TwoQueues[int, bytes] = TwoQueues(CAPACITY, len)
-    keys = random.Random(1).choices(range(100), k=3000)
+    keys = random.Random(1).choices(range(100), k=3000)  # noqa: S311 - no secret
     for key in keys:
         ask(cache, key)
     assert cache.misses == len(set(keys))
@@ -180,7 +180,7 @@ def test_threads_leave_right_books():
     cache: TwoQueues[int, bytes] = TwoQueues(500, len)
 
     def work(seed: int) -> None:
-        numbers = random.Random(seed)
+        numbers = random.Random(seed)  # noqa: S311 - no secret
         for _ in range(3000):
             key = numbers.randrange(100)
             if cache.get(key) is None:
