@@ -437,9 +437,11 @@ class EngineReader(BaseReader):
         parts = [self._part_of(scene, group, box, wanted.resampling) for group in groups]
         data = parts[0].data if len(parts) == 1 else np.concatenate([p.data for p in parts])
         valid = parts[0].valid if len(parts) == 1 else np.concatenate([p.valid for p in parts])
-        missing = ~valid
         values = _as_stored(data, np.dtype(self._file.info.dtype))
-        if missing.any():
+        # Untouched zeros cost nothing, unlike the opposite of a mask that says "all".
+        whole = bool(valid.all())
+        missing = np.zeros(valid.shape, np.bool_) if whole else ~valid
+        if not whole:
             np.copyto(values, _filler(wanted.nodata, values.dtype), where=missing)
         scales, offsets = self._scales(wanted.bands), self._offsets(wanted.bands)
         if wanted.unscale:

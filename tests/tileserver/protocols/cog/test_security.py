@@ -164,6 +164,15 @@ async def test_what_is_allowed(server: Running, world: Path) -> None:
         "~/a.tif",
         "//127.0.0.1/a.tif",
         "\\\\server\\share\\a.tif",
+        "HTTP://127.0.0.1/a.tif",
+        "file://{}/open/..%2fprivate/a.tif",
+        "http://[::ffff:127.0.0.1]/a.tif",
+        "http://2130706433/a.tif",
+        "http://127.1/a.tif",
+        "http://\u24db\u24de\u24d2alhost/a.tif",
+        "/vsizip/{}/private/a.tif",
+        "zip+file://{}/private/a.zip!a.tif",
+        "S3://private/a.tif",
     ],
 )
 @pytest.mark.parametrize("path", ["/cog/info", "/cog/preview.png", "/stac-item/info"])
@@ -185,6 +194,7 @@ async def test_other_addresses_are_refused(
         "{}/open/a.tif?",
         "{}/open/a.tif#1",
         "http://[",
+        "http://maps.example\uff0f@127.0.0.1/a.tif",
         "{}/open/" + "a" * 3000,
     ],
 )
