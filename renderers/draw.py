@@ -162,7 +162,7 @@ def _painted(images: Sequence[Image | None]) -> Image | None:
 def _raster(
     geobox: GeoBox, bands: tuple[str, ...], mosaic: Mosaic, scaling: list[tuple[float, float]]
 ) -> Raster:
-    valid = np.broadcast_to(mosaic.valid.astype(bool), mosaic.data.shape)
+    valid = np.broadcast_to(mosaic.valid.view(np.bool_), mosaic.data.shape)
     return Raster(
         mosaic.data,
         valid,

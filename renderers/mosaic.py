@@ -114,7 +114,9 @@ class _Kept:
         self.prepared = Prepared(parts) if parts and Prepared.suits(parts) else None
         self.keys = [FileCache.keys(part.file, part.plan.blocks) for part in parts or ()]
         grids = {id(part.grid): part.grid for part in parts or ()}
-        self.cost = _KEPT_COST + sum(g.columns.nbytes + g.rows.nbytes for g in grids.values())
+        # Files count too, though others hold them as well: they live as long as this.
+        held = sum(g.columns.nbytes + g.rows.nbytes for g in grids.values())
+        self.cost = _KEPT_COST + held + sum(file.cost for file in files)
 
 
 @dataclass(slots=True)
@@ -429,7 +431,7 @@ class StoredTarget:
             # Nothing is there yet: the scene is written in its place at once.
             self.valid[:] = 1
             _copy(found, slice(None), self._width, self.data, self.valid)
-            new = self.valid == 1
+            new = self.valid.view(np.bool_)
         else:
             valid = np.ones_like(self.valid)
             bands = []
@@ -440,8 +442,12 @@ class StoredTarget:
             for target, values in zip(self.data, bands, strict=True):
                 np.copyto(target, values[0], where=new)
             self.valid[new] = 1
-        self.source[new] = number
-        self.open -= int(np.count_nonzero(new))
+        filled = int(np.count_nonzero(new))
+        if filled == new.size:
+            self.source.fill(number)
+        else:
+            self.source[new] = number
+        self.open -= filled
 
 
 def _copy(
