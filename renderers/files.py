@@ -173,8 +173,15 @@ class FileCache:
         return self._blocks.get_all(keys)
 
     def forget(self, asset: BandAsset) -> None:
-        """Drop the open file of a band, for example because its ETag changed."""
-        self._files.delete(_open_key(asset))
+        """Drop the open file of a band and its blocks, for example because its ETag changed.
+
+        Without the blocks too, tiles that lie in memory would show the old file beside the new one.
+        """
+        key = _open_key(asset)
+        file = self._files.get(key)
+        self._files.delete(key)
+        if file is not None:
+            self._blocks.delete_where(lambda block: block[0] == file.key)
 
     async def blocks(
         self, file: OpenFile, wanted: Sequence[BlockId], window: PixelWindow | None = None

@@ -92,3 +92,20 @@ async def test_a_file_that_is_replaced_again_and_again_is_read_again(tmp_path, s
         x, y = 600120 + 320 * (number % 2), 5399880 - 320 * (number // 2)
         box = GeoBox(8, 8, Affine(10, 0, x, 0, -10, y), "EPSG:32632")
         assert await shown(mosaicker, scene, box) == [value]
+
+
+async def test_no_tile_shows_a_file_that_another_found_replaced(tmp_path, stores, files, pool):
+    path = tmp_path / "a.tif"
+    write(path, 7)
+    source = await stores.open(stores.resolve(str(path))).pinned()
+    scene = Scene("s", "c", None, {"red": BandAsset(source.ref)})
+    left, right = (
+        GeoBox(16, 16, Affine(10, 0, 600000 + shift, 0, -10, 5400000), "EPSG:32632")
+        for shift in (0, 400)
+    )
+    mosaicker = Mosaicker(files, pool)
+    assert await shown(mosaicker, scene, left) == [7]
+    write(path, 9)
+    assert await shown(mosaicker, scene, left) == [7], "in memory, and nobody has looked"
+    assert await shown(mosaicker, scene, right) == [9]
+    assert await shown(mosaicker, scene, left) == [9]
