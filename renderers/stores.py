@@ -316,8 +316,10 @@ class ByteSource:
     ) -> tuple[localfiles.FileFacts, list[bytes]]:
         work = self._registry.on_disk(localfiles.read, self._local, self.ref.etag, ranges)
         found, parts = await self._ask(work)
-        # One visit of the disk, however many ranges.
-        self._registry.count(sum(map(len, parts)))
+        # Counted as a store across a network would be asked.
+        policy = self._registry.policy
+        merged, _ = coalesce(ranges, policy.gap, policy.max_range)
+        self._registry.count(sum(map(len, parts)), len(merged))
         return found, parts
 
     async def read_head(self, length: int) -> bytes:
@@ -392,9 +394,9 @@ class StoreRegistry:
         """Do something with local files in threads that are there for it."""
         return asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
 
-    def count(self, size: int) -> None:
-        """Note one answered range request."""
-        self.requests += 1
+    def count(self, size: int, requests: int = 1) -> None:
+        """Note answered range requests."""
+        self.requests += requests
         self.bytes_read += size
 
     def resolve(self, href: str) -> ObjectRef:
