@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from renderers.errors import RenderError
 from renderers.geobox import GeoBox
 from renderers.image import Image
 from renderers.kernels import fused
@@ -63,8 +64,14 @@ class Canvas:
         Args:
             tables: All bands of the program, in the order of its inputs.
             smooth: Bilinear, else nearest.
+
+        Raises:
+            RenderError: There are more or fewer bands than the program's inputs.
         """
         painter, kind, bands = self._painter, self._painter.kind, tables.bands
+        inputs = len(painter.program.inputs)
+        if len(bands) != inputs:  # the kernel would read beyond their end
+            raise RenderError(f"{inputs} bands are needed, {len(bands)} given")
         found = None
         if not smooth and painter.separate is not None:
             kinds = [

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from renderers.errors import SourceCorruptError
+from renderers.errors import RenderError, SourceCorruptError
 from renderers.files import OpenFile
 from renderers.geobox import GeoBox
 from renderers.kernels import gather
@@ -301,6 +301,31 @@ def stored_tables(read: SceneRead) -> Tables:
     return builder.tables()
 
 
+def target_tables(data: NDArray[Any], mask: NDArray[np.uint8] | None, box: GeoBox) -> Tables:
+    """Return the tables of bands that lie on the target grid already.
+
+    Args:
+        data: Physical values, C-contiguous, shape (bands, height, width), of one of `KINDS`; NaN
+            where there is no data.
+        mask: uint8, shape (height, width), 0 where there is no data; None for "all valid".
+        box: The target grid.
+
+    Raises:
+        RenderError: The values do not fit the grid, or are of another type.
+    """
+    name = data.dtype.name
+    # Kernels check nothing; a name does not tell the order of bytes.
+    fits = data.shape[1:] == (box.height, box.width)
+    if not fits or name not in KINDS or data.dtype != np.dtype(name):
+        raise RenderError("bands must be of a type that is drawn, and as large as the target")
+    builder = _Builder()
+    layout, block = _target_layout(builder, box), Block(data, mask)
+    for number in range(len(data)):
+        physics = float("nan"), 1.0, 0.0
+        builder.band(number, layout, name, physics, [(block, number)], [block.form])
+    return builder.tables()
+
+
 class Drawable:
     """One scene with all that drawing it takes."""
 
@@ -442,10 +467,13 @@ def _add_resampled(
             one, zero, plan.reach, out[number], valid[number],
         )  # fmt: skip
     whole = np.minimum.reduce(valid)
-    straight = _straight(box)
+    _add_arrays(builder, part, _target_layout(builder, box), out, whole, float("nan"))
+
+
+def _target_layout(builder: _Builder, box: GeoBox) -> int:
+    """Return the number of the layout of arrays that lie on the target grid."""
     area = 0, 0, box.width, box.height
-    layout = builder.layout(straight, (1.0, 1.0), area, area[2:], 1, [box.width])
-    _add_arrays(builder, part, layout, out, whole, float("nan"))
+    return builder.layout(_straight(box), (1.0, 1.0), area, area[2:], 1, [box.width])
 
 
 def _straight(box: GeoBox) -> CoordinateGrid:

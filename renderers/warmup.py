@@ -8,12 +8,21 @@ import time
 import numpy as np
 
 from renderers import kernels
+from renderers.canvas import Canvas
 from renderers.encoders.registry import default_encoders
-from renderers.paint import composite, flatten, paint
+from renderers.geobox import GeoBox
+from renderers.image import Image
+from renderers.paint import composite, flatten
+from renderers.painter import Painter, Painters, values_painter
+from renderers.sources import target_tables
 from styles.colormaps import names
+from styles.program import select
 from styles.registry import class_style, stretch_style
 
 _log = logging.getLogger(__name__)
+
+#: As large as pictures must be to be drawn by tables; see `renderers.painter`.
+_BOX = GeoBox.from_bounds((0.0, 0.0, 1.0, 1.0), 128, 128, "EPSG:4326")
 
 
 def warm_up() -> float:
@@ -29,14 +38,35 @@ def warm_up() -> float:
     for module in pkgutil.iter_modules(kernels.__path__, kernels.__name__ + "."):
         importlib.import_module(module.name)
     names()
-    valid = np.ones((4, 4), np.uint8)
-    bands = np.zeros((3, 4, 4), np.float32)
-    rgb = paint(stretch_style("rgb", ("r", "g", "b"), 0.0, 1.0), bands, valid)
-    ramp = paint(stretch_style("ramp", "b", 0.0, 1.0), bands[:1], valid)
-    classes = paint(class_style("classes", "b", [(0, "", (0, 0, 0, 255))]), bands[:1], valid)
-    for image in (rgb, ramp, classes, flatten(composite(rgb, ramp), (255, 255, 255))):
+    images = _drawn()
+    images.append(flatten(composite(images[0], images[-1]), (255, 255, 255)))
+    for image in images:
         for encoder in default_encoders():
             encoder.encode(image)
     seconds = time.perf_counter() - start
     _log.info("kernels ready after %.1f s", seconds)
     return seconds
+
+
+def _drawn() -> list[Image]:
+    """Draw values, then a picture by each rule of colour, in all ways; return the pictures."""
+    painters = Painters()
+    _canvases(values_painter(select(("b",))), painters)
+    styles = (
+        stretch_style("rgb", ("r", "g", "b"), 0.0, 1.0),
+        stretch_style("ramp", "b", 0.0, 1.0),
+        class_style("classes", "b", [(0, "", (0, 0, 0, 255))]),
+    )
+    canvases = [canvas for style in styles for canvas in _canvases(painters.of(style), painters)]
+    return [image for canvas in canvases if (image := canvas.image()) is not None]
+
+
+def _canvases(painter: Painter, painters: Painters) -> list[Canvas]:
+    """Draw by tables where that is possible, by the program, and bilinearly."""
+    out = []
+    shape = len(painter.program.inputs), _BOX.height, _BOX.width
+    for dtype, smooth in (("uint8", False), ("float32", False), ("float32", True)):
+        canvas = Canvas(_BOX, painter, painters)
+        canvas.draw(target_tables(np.zeros(shape, dtype), None, _BOX), smooth)
+        out.append(canvas)
+    return out

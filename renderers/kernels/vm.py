@@ -173,7 +173,7 @@ def run(
     outputs: Floats,
     valid: NDArray[np.uint8],
 ) -> None:
-    """Run a program over pixels. Nothing is checked here: `Program` and `paint` have done so.
+    """Run a program over pixels. Nothing is checked here: `Program` and the caller have done so.
 
     Args:
         code: int32, shape (instructions, 5), see `styles.opcodes`.

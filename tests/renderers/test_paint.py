@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
+from affine import Affine
+from support.paint import canvas_of, paint
 
 from renderers.errors import RenderError
+from renderers.geobox import GeoBox
 from renderers.image import Image
-from renderers.paint import composite, evaluate, flatten, paint, tone_curve
+from renderers.kernels import fused
+from renderers.paint import composite, flatten, tone_curve
+from renderers.painter import values_painter
+from renderers.sources import target_tables
 from styles.colormaps import named
 from styles.expression import compile_formula
 from styles.model import RampColour, RgbColour, Style
@@ -78,27 +84,29 @@ def test_inputs_are_not_changed():
     style = stretch_style("s", "b", 0, 1)
     bands, valid = np.full((1, 2, 2), np.nan, np.float32), np.ones((2, 2), np.uint8)
     bands.flags.writeable = valid.flags.writeable = False
-    assert (paint(style, bands, valid).pixels == 255).all()
+    assert paint(style, bands, valid) is None
+    assert np.isnan(bands).all()
     assert valid.all()
 
 
-def test_any_memory_layout():
-    style = stretch_style("s", ("r", "g", "b"), 0, 1)
-    bands = reflectances(3)
-    valid = np.ones(SHAPE, np.uint8)
+def test_only_contiguous_arrays_are_drawn():
+    box = GeoBox(SHAPE[1], SHAPE[0], Affine.scale(1.0, -1.0), "EPSG:32632")
+    bands, valid = reflectances(3), np.ones(SHAPE, np.uint8)
     strided = np.asfortranarray(np.repeat(bands, 2, axis=2))[:, :, ::2]
-    np.testing.assert_array_equal(
-        paint(style, strided, valid[::-1][::-1]).pixels, paint(style, bands, valid).pixels
-    )
+    for values, mask in ((strided, valid), (bands, valid[::-1])):
+        with pytest.raises(ValueError, match="C-contiguous"):
+            target_tables(values, mask, box)
 
 
-def test_evaluate_gives_every_output():
+def test_values_of_every_output():
     program = compile_formula("nir - red; nir / red")
     bands = reflectances(2)
-    values, valid = evaluate(program, bands, np.ones(SHAPE, bool))
+    canvas = canvas_of(values_painter(program), bands, np.ones(SHAPE, bool))
     expected = twin(program, bands.reshape(2, -1)).reshape(2, *SHAPE)
-    np.testing.assert_array_equal(values, expected)
-    np.testing.assert_array_equal(valid, ~np.isnan(expected).any(axis=0))
+    drawn = ~np.isnan(expected).any(axis=0)
+    np.testing.assert_array_equal(canvas.state == fused.DRAWN, drawn)
+    np.testing.assert_array_equal(canvas.values[:, drawn], expected[:, drawn])
+    assert not drawn.all()
 
 
 @pytest.mark.parametrize(
@@ -107,6 +115,7 @@ def test_evaluate_gives_every_output():
         (np.zeros((1, 4, 4), np.float32), np.ones((4, 4), np.uint8)),
         (np.zeros((3, 4, 4), np.float32), np.ones((4, 5), np.uint8)),
         (np.zeros((3, 4, 4), np.float64), np.ones((4, 4), np.uint8)),
+        (np.zeros((3, 4, 4), ">f4"), np.ones((4, 4), np.uint8)),
         (np.zeros((3, 16), np.float32), np.ones(16, np.uint8)),
     ],
 )
