@@ -9,7 +9,6 @@ from styles.model import Style
 from styles.registry import StyleRegistry, from_definition
 from tileserver.catalogue.base import Collection
 from tileserver.errors import UnknownStyleError
-from tileserver.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,9 @@ class LayerStyles:
             10_000, lambda _: 1
         )
         # The collection beside its style: one that was made anew is another object.
-        self._found: Recent[tuple[str, str], tuple[Collection, Style]] = Recent(10_000)
+        self._found: SizedLru[tuple[str, str], tuple[Collection, Style]] = SizedLru(
+            10_000, lambda _: 1
+        )
 
     def info(self, collection: Collection) -> LayerInfo:
         """Return the layer of a collection."""

@@ -13,6 +13,7 @@ import numpy as np
 from affine import Affine
 
 from cache.base import CacheBackend, Entry
+from cache.memory import SizedLru
 from cache.singleflight import SingleFlight
 from renderers.crs import WGS84, is_geographic, transform_points
 from renderers.draw import Renderer
@@ -36,7 +37,6 @@ from tileserver.errors import (
 from tileserver.etag import etag_matches
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
-from tileserver.recent import Recent
 from tileserver.request import (
     AUTO,
     CoverageRequest,
@@ -156,8 +156,9 @@ class Pipeline:
         self._pool = pool
         self._budget, self._admission, self._max_layers = limits
         self._flights: SingleFlight[str, Entry] = SingleFlight()
-        self._prepared: Recent[PictureRequest, _Prepared] = Recent(_KEPT)
-        self._versions: Recent[tuple[str, str], tuple[_State, str]] = Recent(_KEPT)
+        self._prepared: SizedLru[PictureRequest, _Prepared] = SizedLru(_KEPT, lambda _: 1)
+        self._versions: SizedLru[tuple[str, str], tuple[_State, str]]
+        self._versions = SizedLru(_KEPT, lambda _: 1)
 
     # What there is
 

@@ -22,6 +22,10 @@ def test_least_recently_used_goes_first():
     lru.set("c", b"1")
     assert lru.get("b") is None
     assert lru.get("a") == b"12345"
+    lru.set("c", b"12345")
+    lru.set("a", b"2345")
+    lru.set("d", b"12")
+    assert [lru.get(key) for key in "acd"] == [b"2345", None, b"12"]
 
 
 def test_values_go_by_what_their_keys_are():

@@ -19,6 +19,7 @@ from cachetools import LRUCache
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from cache.memory import SizedLru
 from renderers.geobox import Bounds
 from renderers.scene import Scene
 from renderers.stores import StoreRegistry
@@ -32,7 +33,6 @@ from tileserver.catalogue.scenes import StoredIndex, instant, microseconds, scen
 from tileserver.catalogue.schema import open_database
 from tileserver.catalogue.writer import Merge, Stored, Writer
 from tileserver.errors import UnknownCollectionError
-from tileserver.recent import Recent
 from tileserver.timeaxis import TimeSpan
 
 T = TypeVar("T")
@@ -123,8 +123,9 @@ class SqliteCatalogue:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="catalogue-read")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="catalogue-write")
         self._kept: KeptScenes[_Question] = KeptScenes(scenes, searches)
-        # by place, time and revision; only touched by the event loop's thread
-        self._cells: Recent[_Question, Cell] | None = Recent(cells) if cells else None
+        # by place, time and revision
+        self._cells: SizedLru[_Question, Cell] | None
+        self._cells = SizedLru(cells, lambda _: 1) if cells else None
         # only touched by the reading thread
         self._shapes: LRUCache[tuple[int, int], BaseGeometry] = LRUCache(scenes * 4)
         self._lock = threading.Lock()
