@@ -28,7 +28,6 @@ _TABLE_PAYS = 128 * 128
 
 _NOTHING = np.zeros(1, np.uint8)
 _NO_LEVELS = np.zeros(1, np.float32)
-_NO_RESULTS = np.zeros(0, np.int32)
 _STRAIGHT = np.arange(256, dtype=np.uint8)
 _STRAIGHT.flags.writeable = False
 
