@@ -1,37 +1,22 @@
 """Caches in this process's memory, bounded by bytes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from threading import Lock
-from typing import Generic, TypeVar
+from collections.abc import Callable
 
 from cache.base import Entry
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+from cache.sized import K, Sized, V
 
 
-class SizedLru(Generic[K, V]):
-    """Least-recently-used cache bounded by the summed size of its values; safe between threads.
+class SizedLru(Sized[K, V]):
+    """Cache that gives up what was not used for longest.
 
-    A value in use is never freed under its user: eviction only drops the cache's own reference.
     `cachetools.LRUCache` hashes a key six times for one `get`, and its bookkeeping is in Python.
     """
 
     def __init__(self, capacity: int, size_of: Callable[[V], int]) -> None:
-        """Begin empty.
-
-        Args:
-            capacity: Most bytes (or whatever `size_of` tells) of all values.
-            size_of: Size of a value; asked once, when the value comes.
-        """
-        self.capacity = max(capacity, 0)
-        self._size_of = size_of
+        """Begin empty; see `Sized` for the arguments."""
+        super().__init__(capacity, size_of)
         self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
-        self._bytes = 0
-        self._lock = Lock()
-        self.hits = 0
-        self.misses = 0
 
     def get(self, key: K) -> V | None:
         """Return the value and mark it used, or None."""
@@ -58,17 +43,6 @@ class SizedLru(Generic[K, V]):
                 self._bytes -= gone
             return True
 
-    def delete(self, key: K) -> None:
-        """Forget a value."""
-        with self._lock:
-            self._remove(key)
-
-    def delete_where(self, goes: Callable[[K], bool]) -> None:
-        """Forget all values whose keys fit."""
-        with self._lock:
-            for key in [key for key in self._entries if goes(key)]:
-                self._remove(key)
-
     def clear(self) -> int:
         """Forget all; return how many there were."""
         with self._lock:
@@ -76,17 +50,6 @@ class SizedLru(Generic[K, V]):
             self._entries.clear()
             self._bytes = 0
             return count
-
-    def stats(self) -> dict[str, int]:
-        """Return `entries`, `bytes`, `capacity`, `hits`, `misses`."""
-        with self._lock:
-            return {
-                "entries": len(self._entries),
-                "bytes": self._bytes,
-                "capacity": self.capacity,
-                "hits": self.hits,
-                "misses": self.misses,
-            }
 
     def _remove(self, key: K) -> None:
         entry = self._entries.pop(key, None)

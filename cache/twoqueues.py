@@ -1,12 +1,10 @@
 """A cache that one pass over a large area does not empty."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from threading import Lock
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+from cache.sized import K, Sized, V
 
 #: Share of the cache that new values get while old ones are still read.
 YOUNG = 0.25
@@ -29,8 +27,8 @@ class _Entry(Generic[V]):
         self.counts_from = counts_from
 
 
-class TwoQueues(Generic[K, V]):
-    """Cache bounded by the summed size of its values; safe between threads; O(1), amortised.
+class TwoQueues(Sized[K, V]):
+    """Cache that keeps what is looked at again and again; O(1), amortised.
 
     The rule is 2Q's (Johnson and Shasha, VLDB 1994) with a clock as its main queue. A new value
     enters the young queue, first in, first out. When it leaves that, it goes to the main queue if
@@ -38,31 +36,19 @@ class TwoQueues(Generic[K, V]):
     values); a value whose key is remembered enters the main queue at once. The main queue gives up
     what was not read for a turn. So a value that is looked at once, however often in that look,
     never takes the place of one that is looked at again and again.
-
-    A value in use is never freed under its user: eviction drops the cache's own reference only.
-    What a user still holds of evicted values does not count against the bound.
     """
 
     def __init__(self, capacity: int, size_of: Callable[[V], int]) -> None:
-        """Begin empty.
-
-        Args:
-            capacity: Most bytes of all values.
-            size_of: Bytes of a value, at least 1; asked once, when the value comes.
-        """
-        self.capacity = max(capacity, 0)
-        self._size_of = size_of
+        """Begin empty; see `Sized` for the arguments. Every value has a size of at least 1."""
+        super().__init__(capacity, size_of)
         self._young_share = YOUNG * self.capacity
         self._same_look = SAME_LOOK * self.capacity
         self._entries: dict[K, _Entry[V]] = {}
         self._young: OrderedDict[K, None] = OrderedDict()
         self._main: OrderedDict[K, None] = OrderedDict()
         self._gone: OrderedDict[K, int] = OrderedDict()
-        self._bytes = self._young_bytes = self._gone_bytes = 0
+        self._young_bytes = self._gone_bytes = 0
         self._written = 0
-        self._lock = Lock()
-        self.hits = 0
-        self.misses = 0
 
     def get(self, key: K) -> V | None:
         """Return the value and mark it read, or None."""
@@ -110,17 +96,6 @@ class TwoQueues(Generic[K, V]):
             self._make_room(key)
             return True
 
-    def delete(self, key: K) -> None:
-        """Forget a value."""
-        with self._lock:
-            self._remove(key)
-
-    def delete_where(self, goes: Callable[[K], bool]) -> None:
-        """Forget all values whose keys fit."""
-        with self._lock:
-            for key in [key for key in (*self._entries, *self._gone) if goes(key)]:
-                self._remove(key)
-
     def clear(self) -> int:
         """Forget all; return how many there were."""
         with self._lock:
@@ -130,16 +105,8 @@ class TwoQueues(Generic[K, V]):
             self._bytes = self._young_bytes = self._gone_bytes = 0
             return count
 
-    def stats(self) -> dict[str, int]:
-        """Return `entries`, `bytes`, `capacity`, `hits`, `misses`."""
-        with self._lock:
-            return {
-                "entries": len(self._entries),
-                "bytes": self._bytes,
-                "capacity": self.capacity,
-                "hits": self.hits,
-                "misses": self.misses,
-            }
+    def _known(self) -> Iterable[K]:
+        return *self._entries, *self._gone
 
     def _add(self, key: K, value: V, size: int) -> None:
         self._written += size
