@@ -1,7 +1,7 @@
 """The protocols over a pipeline that draws nothing, and remembers what it was asked."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+import rasterio
 from fastapi import FastAPI
 from lxml import etree
+from support.demo import Server
 
 from tileserver.catalogue.base import Area, Collection, DateSummary
 from tileserver.errors import UnknownCollectionError, UnknownStyleError
@@ -167,3 +169,20 @@ def schema() -> Callable[[str], etree.XMLSchema]:
         return loaded[path]
 
     return load
+
+
+@pytest.fixture
+def gdal_cache(tmp_path: Path) -> Iterator[None]:
+    """A folder for the tiles that GDAL keeps, which are in the working folder unless told where."""
+    with rasterio.Env(GDAL_DEFAULT_WMS_CACHE_PATH=str(tmp_path)):
+        yield
+
+
+@pytest.fixture(scope="module")
+def demo_bbox(demo_server: Server) -> tuple[float, float, float, float]:
+    """The middle of the demo's data, a quarter of its side; degrees."""
+    answer = httpx.get(f"{demo_server.url}/api/collections/sentinel-2-l2a")
+    west, south, east, north = answer.raise_for_status().json()["bbox"]
+    half_x, half_y = (east - west) / 8, (north - south) / 8
+    x, y = (west + east) / 2, (south + north) / 2
+    return x - half_x, y - half_y, x + half_x, y + half_y

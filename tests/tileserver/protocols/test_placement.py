@@ -28,6 +28,8 @@ from tileserver.protocols.routers import routers
 from tileserver.request import PictureRequest, cache_key
 from tileserver.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("gdal_cache")
+
 WEST, SOUTH, EAST, NORTH = 9.0, 50.0, 12.0, 52.0
 LAYER = "placed"
 # One level of red or green, in degrees.
@@ -91,13 +93,6 @@ def url() -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()
-
-
-@pytest.fixture(autouse=True)
-def gdal(tmp_path) -> Iterator[None]:
-    """GDAL keeps tiles in the working folder unless told where."""
-    with rasterio.Env(GDAL_DEFAULT_WMS_CACHE_PATH=str(tmp_path)):
-        yield
 
 
 def check(pixels: np.ndarray, lon: np.ndarray, lat: np.ndarray, slack: tuple[float, float]) -> None:

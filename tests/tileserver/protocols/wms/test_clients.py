@@ -2,9 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
 
 import httpx
 import numpy as np
@@ -14,46 +11,16 @@ from lxml import etree
 from owslib.util import ServiceException
 from owslib.wms import WebMapService
 from rasterio.warp import transform, transform_bounds
-from support.pictures import colours, pixels
+from support.demo import Server
+from support.pictures import colours, colours_of, pixels, window
+
+pytestmark = pytest.mark.usefixtures("gdal_cache")
 
 LAYER, STYLE = "sentinel-2-l2a", "true-color"
-BoundingBox = tuple[float, float, float, float]
-
-
-class DemoServer(Protocol):
-    """What the `demo_server` fixture gives."""
-
-    url: str
-    root: Path
-
-
-@pytest.fixture(scope="module")
-def bbox(demo_server: DemoServer) -> BoundingBox:
-    """The middle of the demo's data, a quarter of its side; degrees."""
-    answer = httpx.get(f"{demo_server.url}/api/collections/{LAYER}")
-    west, south, east, north = answer.raise_for_status().json()["bbox"]
-    half_x, half_y = (east - west) / 8, (north - south) / 8
-    x, y = (west + east) / 2, (south + north) / 2
-    return x - half_x, y - half_y, x + half_x, y + half_y
-
-
-@pytest.fixture(autouse=True)
-def gdal(tmp_path) -> Iterator[None]:
-    """GDAL keeps tiles in the working folder unless told where."""
-    with rasterio.Env(GDAL_DEFAULT_WMS_CACHE_PATH=str(tmp_path)):
-        yield
-
-
-def window(source: str, bbox: BoundingBox) -> np.ndarray:
-    """Read a box at 256 x 256 pixels through GDAL; shape (height, width, bands)."""
-    with rasterio.open(source) as dataset:
-        bounds = transform_bounds("EPSG:4326", dataset.crs, *bbox)
-        part = rasterio.windows.from_bounds(*bounds, dataset.transform)
-        return np.moveaxis(dataset.read(window=part, out_shape=(dataset.count, 256, 256)), 0, 2)
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:3035"])
-def test_owslib_draws_the_same_in_both_versions(demo_server: DemoServer, bbox, crs):
+def test_owslib_draws_the_same_in_both_versions(demo_server: Server, demo_bbox, crs):
     """OWSLib's default is 1.1.1; it writes boxes in the order of the version."""
     pictures = []
     for service in (
@@ -64,7 +31,7 @@ def test_owslib_draws_the_same_in_both_versions(demo_server: DemoServer, bbox, c
             layers=[LAYER],
             styles=[STYLE],
             srs=crs,
-            bbox=transform_bounds("EPSG:4326", crs, *bbox),
+            bbox=transform_bounds("EPSG:4326", crs, *demo_bbox),
             size=(400, 300),
             format="image/png",
             transparent=True,
@@ -75,15 +42,15 @@ def test_owslib_draws_the_same_in_both_versions(demo_server: DemoServer, bbox, c
     assert np.array_equal(pixels(pictures[0]), pixels(pictures[1]))
 
 
-def test_owslib_reads_our_exceptions(demo_server: DemoServer, bbox):
+def test_owslib_reads_our_exceptions(demo_server: Server, demo_bbox):
     service = WebMapService(f"{demo_server.url}/wms", version="1.1.1")
     with pytest.raises(ServiceException, match="UndefinedSRS"):
         service.getmap(
-            layers=[LAYER], srs="UndefinedSRS", bbox=bbox, size=(40, 30), format="image/png"
+            layers=[LAYER], srs="UndefinedSRS", bbox=demo_bbox, size=(40, 30), format="image/png"
         )
 
 
-def test_the_document_validates_with_its_doctype(demo_server: DemoServer):
+def test_the_document_validates_with_its_doctype(demo_server: Server):
     """As a validating parser does it: the DTD is fetched from the address in the document."""
     body = httpx.get(f"{demo_server.url}/wms?REQUEST=GetCapabilities&VERSION=1.1.1").content
     address = etree.fromstring(body).getroottree().docinfo.system_url
@@ -92,24 +59,24 @@ def test_the_document_validates_with_its_doctype(demo_server: DemoServer):
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a list of layers
-def test_gdal_draws_the_layer_that_it_lists(demo_server: DemoServer, bbox):
+def test_gdal_draws_the_layer_that_it_lists(demo_server: Server, demo_bbox):
     """GDAL asks 1.1.1 unless told otherwise, and makes the address from capabilities."""
     with rasterio.open(f"WMS:{demo_server.url}/wms") as listing:
         (name,) = [name for name in listing.subdatasets if f"LAYERS={LAYER}&" in name]
     assert "VERSION=1.1.1" in name
-    assert colours_of(window(name, bbox)) > 100
+    assert colours_of(window(name, demo_bbox)) > 100
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857"])
-def test_gdal_sees_the_same_in_both_versions(demo_server: DemoServer, bbox, crs):
-    west, south, east, north = transform_bounds("EPSG:4326", crs, *bbox)
+def test_gdal_sees_the_same_in_both_versions(demo_server: Server, demo_bbox, crs):
+    west, south, east, north = transform_bounds("EPSG:4326", crs, *demo_bbox)
     swapped = (south, west, north, east) if crs == "EPSG:4326" else (west, south, east, north)
     read = [
         window(
             f"WMS:{demo_server.url}/wms?SERVICE=WMS&VERSION={version}&REQUEST=GetMap"
             f"&LAYERS={LAYER}&STYLES={STYLE}&{name}={crs}&BBOX={','.join(map(repr, box))}"
             "&FORMAT=image/png",
-            bbox,
+            demo_bbox,
         )
         for version, name, box in (
             ("1.1.1", "SRS", (west, south, east, north)),
@@ -120,11 +87,7 @@ def test_gdal_sees_the_same_in_both_versions(demo_server: DemoServer, bbox, crs)
     assert np.array_equal(*read)
 
 
-def colours_of(array: np.ndarray) -> int:
-    return len(np.unique(array.reshape(-1, array.shape[-1])[:, :3], axis=0))
-
-
-def source_value(server: DemoServer, scene: str, band: str, lon: float, lat: float) -> int:
+def source_value(server: Server, scene: str, band: str, lon: float, lat: float) -> int:
     """Return the stored value that GDAL reads from the product's best file of a band."""
     products = sorted(server.root.rglob(f"{scene}.SAFE"))
     files = sorted(products[0].rglob(f"IMG_DATA/R*/*_{band}_*m.jp2"))
@@ -134,9 +97,9 @@ def source_value(server: DemoServer, scene: str, band: str, lon: float, lat: flo
 
 
 @pytest.mark.parametrize(("crs", "version"), [("EPSG:3857", "1.1.1"), ("EPSG:4326", "1.3.0")])
-def test_values_are_the_source_s(demo_server: DemoServer, bbox, crs, version):
+def test_values_are_the_source_s(demo_server: Server, demo_bbox, crs, version):
     """Every band of every scene at some pixels, against what GDAL reads from the products."""
-    west, south, east, north = transform_bounds("EPSG:4326", crs, *bbox)
+    west, south, east, north = transform_bounds("EPSG:4326", crs, *demo_bbox)
     swap = version == "1.3.0"
     box = (south, west, north, east) if swap else (west, south, east, north)
     random = np.random.default_rng(7)
@@ -177,14 +140,14 @@ def test_values_are_the_source_s(demo_server: DemoServer, bbox, crs, version):
     assert compared >= 20
 
 
-def test_owslib_asks_for_values(demo_server: DemoServer, bbox):
+def test_owslib_asks_for_values(demo_server: Server, demo_bbox):
     service = WebMapService(f"{demo_server.url}/wms", version="1.1.1")
     assert service[LAYER].queryable == 1
     for kind in service.getOperationByName("GetFeatureInfo").formatOptions:
         answer = service.getfeatureinfo(
             layers=[LAYER],
             srs="EPSG:4326",
-            bbox=bbox,
+            bbox=demo_bbox,
             size=(400, 300),
             format="image/png",
             query_layers=[LAYER],
@@ -196,9 +159,9 @@ def test_owslib_asks_for_values(demo_server: DemoServer, bbox):
         assert b"B04" in answer.read()
 
 
-def test_values_outside_of_the_data(demo_server: DemoServer, bbox):
+def test_values_outside_of_the_data(demo_server: Server, demo_bbox):
     """A quarter of the Earth away there is Blue Marble only."""
-    west, south, east, north = bbox
+    west, south, east, north = demo_bbox
     query = {
         "VERSION": "1.1.1",
         "REQUEST": "GetFeatureInfo",
