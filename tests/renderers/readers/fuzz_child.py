@@ -36,8 +36,9 @@ import rasterio
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
+from support.memory import Bytes
 
-from renderers.errors import SourceCorruptError, SourceError, SourceMissingError
+from renderers.errors import SourceError
 from renderers.readers.base import Block, BlockId, RasterIndex, Reader
 from renderers.readers.gdal import GDAL_ERRORS, GdalReader
 from renderers.readers.jp2.boxes import RAW_CODESTREAM, SIGNATURE
@@ -46,7 +47,6 @@ from renderers.readers.tiff import codecs
 from renderers.readers.tiff.index import TiffIndex
 from renderers.readers.tiff.layout import Layout
 from renderers.readers.tiff.reader import TiffReader
-from renderers.scene import ObjectRef
 from renderers.stores import StorePolicy, StoreRegistry
 
 POISON = int(os.environ.get("FUZZ_POISON", "0"))
@@ -55,28 +55,6 @@ HANG = 60.0
 #: Blocks that are decoded of one file.
 MOST_BLOCKS = 40
 GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
-
-
-class Bytes:
-    """A byte source in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.ref = ObjectRef("memory", "object", "etag", len(data))
-
-    async def pinned(self) -> "Bytes":
-        return self
-
-    def beside(self, suffix: str) -> "Bytes":
-        raise SourceMissingError("nothing is beside it", detail=suffix)
-
-    async def read(self, ranges: Sequence[Any]) -> list[bytes]:
-        if any(r.stop > len(self.data) for r in ranges):
-            raise SourceCorruptError("the file is shorter than its index says")
-        return [self.data[r.start : r.stop] for r in ranges]
-
-    async def read_head(self, length: int) -> bytes:
-        return self.data[:length]
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:

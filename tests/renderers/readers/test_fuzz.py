@@ -20,6 +20,7 @@ import rasterio
 import tifffile
 
 CHILD = Path(__file__).with_name("fuzz_child.py")
+TESTS = Path(__file__).parents[2]
 SHARED = Path(
     os.environ.get("TILESERVER_TEST_DATA_ROOT", Path(__file__).resolve().parents[4] / "shared")
 )
@@ -99,6 +100,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def fuzz(mode: str, folder: Path, cases: range, poison: int = 0) -> dict[str, Any]:
     """Run cases in a child over memory that is filled with `poison`, large blocks included."""
+    paths = {"PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))}
     filled = {
         "FUZZ_POISON": str(poison),
         "MALLOC_PERTURB_": str(poison),
@@ -110,7 +112,7 @@ def fuzz(mode: str, folder: Path, cases: range, poison: int = 0) -> dict[str, An
         text=True,
         timeout=3000,
         check=False,
-        env=os.environ | (filled if poison else {}),
+        env=os.environ | paths | (filled if poison else {}),
     )
     assert done.returncode == 0, (done.returncode, done.stderr[-3000:])
     found = json.loads(done.stdout)

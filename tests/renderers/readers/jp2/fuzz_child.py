@@ -8,27 +8,13 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
-from renderers.errors import SourceCorruptError, SourceError
+from support.memory import Bytes
+
+from renderers.errors import SourceError
 from renderers.readers.base import BlockId
 from renderers.readers.jp2.reader import Jp2Reader
-from renderers.scene import ObjectRef
-
-
-class Bytes:
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.ref = ObjectRef("memory", "object", "etag", len(data))
-
-    async def pinned(self) -> "Bytes":
-        return self
-
-    async def read(self, ranges: Sequence) -> list[bytes]:
-        if any(r.stop > len(self.data) for r in ranges):
-            raise SourceCorruptError("the file is shorter than its index says")
-        return [self.data[r.start : r.stop] for r in ranges]
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:

@@ -1,6 +1,7 @@
 """Damaged files give an error or a block of the right shape, and never end the process."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 CHILD = Path(__file__).with_name("fuzz_child.py")
+TESTS = Path(__file__).parents[3]
 
 
 def fuzz(path: Path, times: int) -> dict[str, int]:
@@ -18,6 +20,7 @@ def fuzz(path: Path, times: int) -> dict[str, int]:
         text=True,
         timeout=300,
         check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
