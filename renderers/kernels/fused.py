@@ -64,22 +64,20 @@ def _locate(
     starts, blocks = runs
     u, v, corner = smooth_places
     layout, scale = layouts[band[gather.LAYOUT]], scales[band[gather.LAYOUT]]
+    if not smooth:
+        return places.locate_chunk(
+            layout, scale, strides, width, start, count, offset, starts, blocks
+        )
     number = 0
     at = 0
     while at < count:
         row = (start + at) // width
         first = start + at - row * width
         piece = min(width - first, count - at)
-        span = (row, first, piece)
-        if smooth:
-            number = places.locate_bilinear(
-                layout, scale, strides, span, at,
-                offset, u, v, corner, starts, blocks, number,
-            )  # fmt: skip
-        else:
-            number = places.locate_nearest(
-                layout, scale, strides, span, at, offset, starts, blocks, number
-            )
+        number = places.locate_bilinear(
+            layout, scale, strides, (row, first, piece), at,
+            offset, u, v, corner, starts, blocks, number,
+        )  # fmt: skip
         at += piece
     return number
 

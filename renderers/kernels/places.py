@@ -95,6 +95,21 @@ def _grid(layout: Array, which: int) -> Array:
 
 
 @inlined
+def _rows(layout: Array, row: int) -> tuple[float, Array, Array, Array, Array]:
+    """Return the rows of the grid around a target row.
+
+    Returns:
+        How far it lies from the upper to the lower one, then columns and rows of the source along
+        the upper and the lower one: columns upper, columns lower, rows upper, rows lower.
+    """
+    columns, rows = _grid(layout, COLUMNS), _grid(layout, ROWS)
+    upper = row // layout[STEP]
+    part = (row - upper * layout[STEP]) * (1.0 / layout[STEP])
+    lower = upper if part == 0.0 else min(upper + 1, layout[DOWN] - 1)
+    return part, columns[upper], columns[lower], rows[upper], rows[lower]
+
+
+@inlined
 def locate_nearest(
     layout: Array,
     scales: Array,
@@ -122,7 +137,6 @@ def locate_nearest(
     Returns:
         Runs now.
     """
-    columns, rows = _grid(layout, COLUMNS), _grid(layout, ROWS)
     # All that the loop needs is taken out of the tables first: for all that the compiler knows,
     # what is written could be a table.
     step, across, points = layout[STEP], layout[BLOCKS_ACROSS], layout[ACROSS]
@@ -135,11 +149,7 @@ def locate_nearest(
     end = j + count
     cell = j // step
     k = j - cell * step
-    upper = row // step
-    part = (row - upper * step) * each
-    lower = upper if part == 0.0 else min(upper + 1, layout[DOWN] - 1)
-    upper_c, lower_c = columns[upper], columns[lower]
-    upper_r, lower_r = rows[upper], rows[lower]
+    part, upper_c, lower_c, upper_r, lower_r = _rows(layout, row)
     after_c = _line(upper_c, lower_c, part, cell) * scale_x - shift_x
     after_r = _line(upper_r, lower_r, part, cell) * scale_y - shift_y
     # The block that the last pixels were in; divisions are for when it is left.
@@ -190,6 +200,47 @@ def locate_nearest(
                 at += 1
         j += n
         k = 0
+    return runs
+
+
+@inlined
+def locate_chunk(
+    layout: Array,
+    scales: Array,
+    strides: Array,
+    width: int,
+    start: int,
+    count: int,
+    offset: Array,
+    starts: Array,
+    blocks: Array,
+) -> int:
+    """Do `locate_nearest` for a chunk of a target that may span several rows.
+
+    Args:
+        layout: See `locate_nearest`.
+        scales: See there.
+        strides: See there.
+        width: Pixels per target row.
+        start: First pixel, counted row by row.
+        count: Pixels.
+        offset: See there.
+        starts: See there.
+        blocks: See there.
+
+    Returns:
+        Number of runs.
+    """
+    runs = 0
+    at = 0
+    while at < count:
+        row = (start + at) // width
+        first = start + at - row * width
+        piece = min(width - first, count - at)
+        runs = locate_nearest(
+            layout, scales, strides, (row, first, piece), at, offset, starts, blocks, runs
+        )
+        at += piece
     return runs
 
 
@@ -260,7 +311,6 @@ def locate_bilinear(
     Returns:
         Runs now.
     """
-    columns, rows = _grid(layout, COLUMNS), _grid(layout, ROWS)
     # All that the loop needs is taken out of the tables first: for all that the compiler knows,
     # what is written could be a table.
     step, across, points = layout[STEP], layout[BLOCKS_ACROSS], layout[ACROSS]
@@ -274,11 +324,7 @@ def locate_bilinear(
     end = j + count
     cell = j // step
     k = j - cell * step
-    upper = row // step
-    part = (row - upper * step) * each
-    lower = upper if part == 0.0 else min(upper + 1, layout[DOWN] - 1)
-    upper_c, lower_c = columns[upper], columns[lower]
-    upper_r, lower_r = rows[upper], rows[lower]
+    part, upper_c, lower_c, upper_r, lower_r = _rows(layout, row)
     after_c = _line(upper_c, lower_c, part, cell) * scale_x - shift_x
     after_r = _line(upper_r, lower_r, part, cell) * scale_y - shift_y
     block, stride, start = NOWHERE, np.int32(0), np.int32(0)

@@ -224,17 +224,9 @@ def copy_stored(
             layout = layouts[band[LAYOUT]]
             if band[LAYOUT] != known:
                 known = band[LAYOUT]
-                runs = 0
-                at = 0
-                while at < count:
-                    row = (start + at) // width
-                    first = start + at - row * width
-                    piece = min(width - first, count - at)
-                    runs = places.locate_nearest(
-                        layout, scales[known], strides, (row, first, piece), at,
-                        offset, starts, blocks, runs,
-                    )  # fmt: skip
-                    at += piece
+                runs = places.locate_chunk(
+                    layout, scales[known], strides, width, start, count, offset, starts, blocks
+                )
             target = out[b, start : start + count]
             for k in range(runs):
                 begin = starts[k]
