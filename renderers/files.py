@@ -409,8 +409,12 @@ class FileCache:
         key = _key(partial.file, partial.block_id)
         if block.window is None:
             self._keep(key, block)
-        elif key not in self._loading and self._blocks.get((*key, True)) is None:
-            self._blocks.set((*key, False), block)
+        elif (
+            key not in self._loading
+            and self._blocks.get((*key, True)) is None
+            # Where the cache cannot hold it, nobody would get the whole block either.
+            and self._blocks.set((*key, False), block)
+        ):
             self._background.put(key, partial.whole, partial.size)
         return {key: block}
 

@@ -119,6 +119,17 @@ async def test_a_small_window_gets_a_part_and_the_whole_follows(cache, file) -> 
     assert cache.stats()["blocks"]["entries"] == 1
 
 
+async def test_nothing_follows_a_part_that_the_cache_cannot_hold(pool, file) -> None:
+    cache = FileCache(SimpleNamespace(), SimpleNamespace(), pool, block_bytes=PIXELS.nbytes)
+    file.source.go.set()
+    assert (await cache.blocks(file, [ONE], (10, 10, 40, 40)))[ONE].window == (10, 10, 40, 40)
+    assert (await cache.blocks(file, [ONE], (60, 60, 90, 90)))[ONE].window == (60, 60, 90, 90)
+    background = cache.stats()["background"]
+    assert (background["waiting"], background["finished"]) == (0, 0)
+    await cache.close()
+    assert [window for _, window in file.reader.decoded] == [(10, 10, 40, 40), (60, 60, 90, 90)]
+
+
 async def test_without_a_window_blocks_are_whole(cache, file) -> None:
     file.source.go.set()
     assert (await cache.blocks(file, [ONE]))[ONE].window is None
