@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.memory import SizedLru
+from renderers import room
 from renderers.canvas import Canvas
 from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
@@ -419,9 +420,9 @@ class StoredTarget:
     def __init__(self, dtype: np.dtype[Any], bands: int, box: GeoBox) -> None:
         pixels = box.width * box.height
         self._width = box.width
-        self.data = np.zeros((bands, pixels), dtype)
-        self.valid = np.zeros(pixels, np.uint8)
-        self.source = np.full(pixels, -1, np.int16)
+        self.data = room.full((bands, pixels), 0, dtype)
+        self.valid = room.full((pixels,), 0, np.uint8)
+        self.source = room.full((pixels,), -1, np.int16)
         self.open = pixels
 
     def draw(self, number: int, scene: Drawable) -> None:

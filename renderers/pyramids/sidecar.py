@@ -24,6 +24,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
+from renderers import room
 from renderers.errors import SourceCorruptError
 from renderers.readers.base import Block, BlockId, Level
 
@@ -158,7 +159,8 @@ class Sidecar:
         pixels = _unpacked(data[:split], extent, np.dtype(self.shape.dtype))
         if not entry["mask"]:
             return Block(pixels)
-        return Block(pixels, _plain(data[split:], extent[1:], np.dtype(np.uint8)))
+        mask = _plain(data[split:], extent[1:], np.dtype(np.uint8))
+        return Block(pixels, room.copied(mask))
 
 
 def pack(shape: LevelShape, blocks: Sequence[Block]) -> bytes:
@@ -235,7 +237,9 @@ def _compressed(data: bytes) -> bytes:
 
 def _unpacked(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     code = imagecodecs.floatpred_decode if dtype.kind == "f" else imagecodecs.delta_decode
-    return np.ascontiguousarray(code(_plain(data, shape, dtype), axis=-1))
+    out = room.empty(shape, dtype)
+    code(_plain(data, shape, dtype), axis=-1, out=out)
+    return out
 
 
 def _plain(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

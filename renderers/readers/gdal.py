@@ -31,6 +31,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
+from renderers import room
 from renderers.crs import canonical_name
 from renderers.errors import (
     SourceChangedError,
@@ -269,19 +270,19 @@ class GdalReader(Reader):
         return await self._run(lambda: [self._read(path, key, own, b) for b in blocks])
 
     def decode(self, index: RasterIndex, block: BlockId, parts: Sequence[bytes]) -> Block:
-        """Give the pixels from `fetch` their shape, without a copy; they are read-only."""
+        """Give the pixels from `fetch` their shape."""
         own = _ours(index)
         window = _window(own, block)
         shape = (own.info.count, window.height, window.width)
         dtype = np.dtype(own.info.dtype)
         if len(parts) != 1 + own.info.masked or len(parts[0]) != math.prod(shape) * dtype.itemsize:
             raise SourceCorruptError("pixels of another shape than the index says")
-        data = np.frombuffer(parts[0], dtype).reshape(shape)
+        data = room.copied(np.frombuffer(parts[0], dtype).reshape(shape))
         if not own.info.masked:
             return Block(data)
         if len(parts[1]) != math.prod(shape[1:]):
             raise SourceCorruptError("a mask of another shape than the index says")
-        return Block(data, np.frombuffer(parts[1], np.uint8).reshape(shape[1:]))
+        return Block(data, room.copied(np.frombuffer(parts[1], np.uint8).reshape(shape[1:])))
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

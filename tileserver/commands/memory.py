@@ -7,16 +7,17 @@ import platform
 
 _log = logging.getLogger(__name__)
 
-#: glibc's `mallopt(3)`: parameter, the variable that sets the same, value. Each thread that decodes
-#: or draws otherwise fills an arena of its own, and blocks of half a megabyte and more lie in them
-#: beside small objects, which keep the space of a freed block from going back.
+#: glibc's `mallopt(3)`: parameter, the variable that sets the same, value. Decoded blocks have
+#: memory of their own (`renderers.room`); what is left are buffers that live for one request: bytes
+#: that were fetched, codecs' own, answers.
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 _CHOICES = (
+    # Each thread that decodes or draws otherwise fills an arena of its own.
     (_ARENA_MAX, "MALLOC_ARENA_MAX", 2),
-    # Set, it no longer grows with each large block that is freed (to 32 MB), which is how blocks
-    # come to lie in arenas.
-    (_MMAP_THRESHOLD, "MALLOC_MMAP_THRESHOLD_", 256 * 1024),
-    (_TRIM_THRESHOLD, "MALLOC_TRIM_THRESHOLD_", 16 * 1024 * 1024),
+    # Smaller buffers are cut from memory that is there. From a mapping of its own each page of a
+    # buffer is a fault when it is written, a third of a cold tile's time.
+    (_MMAP_THRESHOLD, "MALLOC_MMAP_THRESHOLD_", 16 * 1024 * 1024),
+    (_TRIM_THRESHOLD, "MALLOC_TRIM_THRESHOLD_", 32 * 1024 * 1024),
 )
 
 

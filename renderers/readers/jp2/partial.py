@@ -21,6 +21,7 @@ from renderers.readers.jp2.precincts import (
     head_room,
     wanted_packets,
 )
+from renderers.room import full
 from renderers.stores import ByteRange
 
 #: Packet bytes of a block below which it is decoded whole: 10 ms or less (200 ms for 1.3 MB).
@@ -71,12 +72,12 @@ def body(
         SourceCorruptError: They tell lengths that do not fit.
     """
     tile = index.tile_number(block)
-    full = {r.start: r.stop - r.start for r in index.ranges(block._replace(level=0))}
+    starts = {r.start: r.stop - r.start for r in index.ranges(block._replace(level=0))}
     lengths: list[int] = []
     own = index.ranges(block)
     rooms = _rooms(index, block, parts)
     for mine, room, part in zip(own, rooms, parts, strict=True):
-        head = find_head(part[:room], tile, full[mine.start])
+        head = find_head(part[:room], tile, starts[mine.start])
         if head is None or head.packets is None:
             return None
         lengths += head.packets
@@ -92,13 +93,13 @@ def cropped(block: Block, window: PixelWindow) -> Block:
     """Return a block with nothing but a window of its pixels.
 
     What the decoder made of the missing coefficients outside is thrown away, so that a mistake
-    shows as missing data and not as wrong values; pages that stay zero take no memory.
+    shows as missing data and not as wrong values.
     """
     inside = (slice(window[0], window[2]), slice(window[1], window[3]))
-    data = np.zeros(block.data.shape, block.data.dtype)
+    data = full(block.data.shape, 0, block.data.dtype)
     data[(slice(None), *inside)] = block.data[(slice(None), *inside)]
     if block.mask is None:
         return Block(data, None, window)
-    mask = np.zeros(block.mask.shape, np.uint8)
+    mask = full(block.mask.shape, 0, np.uint8)
     mask[inside] = block.mask[inside]
     return Block(data, mask, window)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import imagecodecs
 import numpy as np
 
+from renderers import room
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.held import held
 from renderers.readers.base import Block, BlockId, PixelWindow, RasterIndex, Reader
@@ -167,13 +168,12 @@ def _decoded(index: Jp2Index, block: BlockId, stream: bytes) -> Block:
         x0, y0, x1, y1 = 0, 0, level.width, level.height
     shape = (len(index.header.size.components), y1 - y0, x1 - x0)
     try:
-        pixels = imagecodecs.jpeg2k_decode(stream, planar=True, numthreads=1)
+        pixels = room.empty(shape, index.info.dtype)
+        imagecodecs.jpeg2k_decode(stream, planar=True, numthreads=1, out=pixels)
     except (imagecodecs.Jpeg2kError, NotImplementedError, ValueError) as error:
         raise SourceCorruptError("a JPEG 2000 tile does not decode", detail=str(error)) from error
-    if pixels.size != np.prod(shape) or pixels.dtype != index.info.dtype:
-        raise SourceCorruptError("a JPEG 2000 tile decodes to another shape")
-    pixels = np.ascontiguousarray(pixels.reshape(shape))
     if not index.alpha:
         return Block(pixels)
-    mask = np.where(pixels[-1] != 0, np.uint8(255), np.uint8(0))
-    return Block(np.ascontiguousarray(pixels[:-1]), mask)
+    mask = room.full(shape[1:], 0, np.uint8)
+    mask[pixels[-1] != 0] = 255
+    return Block(room.copied(pixels[:-1]), mask)

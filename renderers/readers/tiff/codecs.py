@@ -20,6 +20,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from renderers import room
 from renderers.errors import SourceCorruptError
 from renderers.kernels.predictor import separate, undo_float, undo_horizontal
 from renderers.kernels.unpack import unpack_bits, unpack_runs
@@ -66,13 +67,13 @@ def decode_pixels(
     except _BROKEN as error:
         detail = f"{type(error).__name__}: {error}"
         raise SourceCorruptError("a block does not decode", detail=detail) from error
-    return pixels.astype(layout.dtype) if pixels.dtype == np.float16 else pixels
+    return room.copied(pixels, layout.dtype) if pixels.dtype == np.float16 else pixels
 
 
 def _decode(layout: Layout, big_endian: bool, data: bytes, row: int, column: int) -> Samples:
     rows, columns = layout.extent(row, column)
     stored_rows = layout.stored_rows(row)
-    out = np.empty((layout.block_samples, rows, columns), layout.stored)
+    out = room.empty((layout.block_samples, rows, columns), layout.stored)
     special = _SPECIAL.get(layout.compression)
     if special is not None:
         _separate(special(layout, data, stored_rows), out)

@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from renderers import room
 from renderers.errors import SourceCorruptError
 from renderers.readers.base import Block, BlockId, RasterIndex, Reader
 from renderers.readers.beside import SUFFIX, find_mask_file
@@ -119,7 +120,7 @@ class TiffReader(Reader):
         data = decoded[0][1]
         if data is None:
             shape = (image.block_samples, rows, columns)
-            data = np.full(shape, fill_value(own), own.info.dtype)
+            data = room.full(shape, fill_value(own), own.info.dtype)
         mask = None
         rest = decoded[1:]
         if own.alpha:
@@ -131,7 +132,7 @@ class TiffReader(Reader):
             ys = sampled(image.height, cover.height, block.row * image.block_height, rows)
             xs = sampled(image.width, cover.width, block.column * image.block_width, columns)
             covered = _assemble(rest, ys, xs)
-            mask = covered if mask is None else np.minimum(mask, covered)
+            mask = covered if mask is None else np.minimum(mask, covered, out=mask)
         return Block(data, mask)
 
 
@@ -165,8 +166,10 @@ def _decode(index: TiffIndex, piece: Piece, data: bytes | None) -> NDArray[np.ge
 
 def _validity(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Return 255 where a sample is not 0."""
-    valid: NDArray[np.uint8] = (samples != 0).view(np.uint8)
-    return np.multiply(valid, 255, out=valid, dtype=np.uint8)
+    valid: NDArray[np.uint8] = room.empty(samples.shape, np.uint8)
+    np.not_equal(samples, 0, out=valid.view(np.bool_))
+    valid *= 255
+    return valid
 
 
 def _split_alpha(
@@ -181,9 +184,9 @@ def _split_alpha(
     """
     if not separate:
         # a copy, so that the block holds no more memory than it says
-        return data[:-1].copy(), _validity(data[-1])
+        return room.copied(data[:-1]), _validity(data[-1])
     if alpha is None:
-        return data, np.zeros(data.shape[1:], np.uint8)
+        return data, room.full(data.shape[1:], 0, np.uint8)
     return data, _validity(alpha[0])
 
 
@@ -199,7 +202,7 @@ def _assemble(
         ys: For each row of the window, the row of the mask, rising.
         xs: The same for columns.
     """
-    mask = np.zeros((len(ys), len(xs)), np.uint8)
+    mask = room.full((len(ys), len(xs)), 0, np.uint8)
     for piece, samples in pieces:
         if samples is None:
             continue
