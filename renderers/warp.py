@@ -157,11 +157,23 @@ def _single_ratio(target: GeoBox, source: SourceGrid) -> float:
     return min(across, down)
 
 
+def _near(
+    grid: tuple[FloatArray, FloatArray], source: SourceGrid, reach: float
+) -> NDArray[np.bool_]:
+    """Tell which points lie in the file, or within `reach` source pixels around it."""
+    columns, rows = grid
+    return (
+        (columns > -reach)
+        & (columns < source.width + reach)
+        & (rows > -reach)
+        & (rows < source.height + reach)
+    )
+
+
 def _error(
     coarse: tuple[FloatArray, FloatArray],
     fine: tuple[FloatArray, FloatArray],
-    source: SourceGrid,
-    reach: float,
+    near: NDArray[np.bool_],
 ) -> float:
     """Return the greatest interpolation error half-way between the grid points near the source.
 
@@ -171,19 +183,11 @@ def _error(
     Args:
         coarse: Columns and rows at the grid points, shape (n, m).
         fine: The same at half the step, shape (2n - 1, 2m - 1).
-        source: How the file's pixels lie on Earth.
-        reach: Source pixels around the file within which a point counts.
+        near: Which of the fine points count.
     """
-    columns, rows = fine
-    near = (
-        (columns > -reach)
-        & (columns < source.width + reach)
-        & (rows > -reach)
-        & (rows < source.height + reach)
-    )
     if not near.any():
         # Nothing to see here, unless the projection's edge hides it from the points.
-        return float("inf") if np.isnan(columns).any() else 0.0
+        return float("inf") if np.isnan(fine[0]).any() else 0.0
     worst = 0.0
     for grid, true in zip(coarse, fine, strict=True):
         difference = np.abs(_halved(grid) - true)[near]
@@ -218,11 +222,11 @@ def coordinate_grid(target: GeoBox, source: SourceGrid) -> CoordinateGrid:
         coarse = fine[0][::2, ::2], fine[1][::2, ::2]
         ratio = _ratio(*coarse, step, source)
         scale = max(ratio, 1.0) if np.isfinite(ratio) else 1.0
-        reach = 2.0 * step * scale
-        if _error(coarse, fine, source, reach) <= TOLERANCE * scale:
+        near = _near(fine, source, 2.0 * step * scale)
+        if _error(coarse, fine, near) <= TOLERANCE * scale:
             return _made(coarse, step, ratio, target, source)
         if target.width * target.height >= _LARGE:
-            kinds = _kinds(coarse, fine, source, (reach, TOLERANCE * scale))
+            kinds = _kinds(coarse, fine, near, TOLERANCE * scale)
             # The next step after this one asks for every pixel, just to measure its error.
             if step == 4 or (kinds == _EXACT).mean() <= _FEW:
                 return _made(
@@ -235,32 +239,23 @@ def coordinate_grid(target: GeoBox, source: SourceGrid) -> CoordinateGrid:
 def _kinds(
     coarse: tuple[FloatArray, FloatArray],
     fine: tuple[FloatArray, FloatArray],
-    source: SourceGrid,
-    limits: tuple[float, float],
+    near: NDArray[np.bool_],
+    tolerance: float,
 ) -> NDArray[np.uint8]:
     """Tell which cells of a coarse grid miss the source, may be interpolated, or must be exact.
 
     Args:
         coarse: Columns and rows at the grid points, shape (n, m).
         fine: The same at half the step, shape (2n - 1, 2m - 1).
-        source: How the file's pixels lie on Earth.
-        limits: Reach, source pixels around the file within which a point counts; and the greatest
-            error of an interpolated position.
+        near: Which of the fine points count.
+        tolerance: Greatest error of an interpolated position.
 
     Returns:
         `_OUTSIDE`, `_INTERPOLATED` or `_EXACT`, shape (n - 1, m - 1).
     """
-    reach, tolerance = limits
-    columns, rows = fine
-    near = (
-        (columns > -reach)
-        & (columns < source.width + reach)
-        & (rows > -reach)
-        & (rows < source.height + reach)
-    )
     # At a projection's edge some points have no position, and anything may lie between them.
-    unknown = np.isnan(columns)
-    wrong = np.zeros(columns.shape, bool)
+    unknown = np.isnan(fine[0])
+    wrong = np.zeros(unknown.shape, bool)
     for grid, true in zip(coarse, fine, strict=True):
         wrong |= ~(np.abs(_halved(grid) - true) <= tolerance)
     edge = _any_in_cell(unknown) & _any_in_cell(~unknown)
