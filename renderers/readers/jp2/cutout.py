@@ -50,27 +50,39 @@ def cut_out(header: MainHeader, tile: int, reduction: int, bodies: Sequence[byte
         bodies: Packet bytes of the tile's tile-parts in their order, at least up to the last
             packet of the resolution asked for.
     """
-    body = b"".join(bodies)
+    x0, y0, x1, y1 = tile_area(header, tile, reduction)
+    area = x1, y1, x0, y0, x1 - x0, y1 - y0, x0, y0
+    return stream(header, reduction, area, [b"".join(bodies)])
+
+
+def stream(
+    header: MainHeader, reduction: int, area: tuple[int, ...], bodies: Sequence[bytes]
+) -> bytes:
+    """Return a codestream of a main header without its finest levels, and of tiles.
+
+    Args:
+        header: Main header of the file.
+        reduction: Finest levels to leave out.
+        area: Xsiz to YTOsiz of SIZ, 8 numbers (T.800, A.5.1).
+        bodies: Packet bytes of each tile, in the order of their numbers.
+    """
     parts = [struct.pack(">H", SOC)]
     for segment in header.segments:
         if segment.marker in KEPT:
-            data = _patched(header, segment, tile, reduction)
+            data = _lowered(header, segment, reduction)
+            if segment.marker == SIZ:
+                data = data[:2] + struct.pack(">8I", *area) + data[34:]
             parts.append(struct.pack(">HH", segment.marker, len(data) + 2) + data)
-    length = SOT_LENGTH + 2 + len(body)
-    parts.append(struct.pack(SOT_FORMAT, SOT, 10, 0, length, 0, 1) + struct.pack(">H", SOD))
-    parts.append(body)
+    for tile, body in enumerate(bodies):
+        length = SOT_LENGTH + 2 + len(body)
+        parts.append(struct.pack(SOT_FORMAT, SOT, 10, tile, length, 0, 1) + struct.pack(">H", SOD))
+        parts.append(body)
     parts.append(struct.pack(">H", EOC))
     return b"".join(parts)
 
 
-def _patched(header: MainHeader, segment: Segment, tile: int, reduction: int) -> bytes:
-    if segment.marker == SIZ:
-        return _size(header, segment.data, tile, reduction)
-    return lowered(header, segment, reduction)
-
-
-def lowered(header: MainHeader, segment: Segment, reduction: int) -> bytes:
-    """Return a segment of the main header without its finest levels; not for SIZ."""
+def _lowered(header: MainHeader, segment: Segment, reduction: int) -> bytes:
+    """Return a segment of the main header without its finest levels; SIZ as it is."""
     wide = 2 if len(header.size.components) > 256 else 1
     match segment.marker:
         case 0xFF52:  # COD
@@ -83,12 +95,6 @@ def lowered(header: MainHeader, segment: Segment, reduction: int) -> bytes:
             return _quantisation(segment.data, wide, reduction)
         case _:
             return segment.data
-
-
-def _size(header: MainHeader, data: bytes, tile: int, reduction: int) -> bytes:
-    x0, y0, x1, y1 = tile_area(header, tile, reduction)
-    area = struct.pack(">8I", x1, y1, x0, y0, x1 - x0, y1 - y0, x0, y0)
-    return data[:2] + area + data[34:]
 
 
 def _coding(data: bytes, position: int, has_precincts: bool, reduction: int) -> bytes:
