@@ -78,34 +78,32 @@ def _session(request: Request) -> Session:
 
 
 def _cog() -> APIRouter:
-    router = APIRouter(route_class=GuardedRoute, prefix="/cog", tags=["TiTiler"])
-    inner = APIRouter(route_class=GuardedRoute)
-    _add_scaled_tiles(inner)
-    TilerFactory(
-        router=inner,
+    return _tiler(
+        "/cog",
+        TilerFactory,
         reader=EngineReader,
         path_dependency=opened,
         layer_dependency=_inlined(BidxExprParams),
-        extensions=[_wmts()],
-        **_common("/cog"),
     )
-    router.include_router(inner)
-    return router
 
 
 def _stac_item() -> APIRouter:
-    router = APIRouter(route_class=GuardedRoute, prefix="/stac-item", tags=["TiTiler"])
-    inner = APIRouter(route_class=GuardedRoute)
-    _add_scaled_tiles(inner)
-    MultiBaseTilerFactory(
-        router=inner,
+    return _tiler(
+        "/stac-item",
+        MultiBaseTilerFactory,
         reader=ItemReader,
         path_dependency=opened_item,
         layer_dependency=_inlined(AssetsExprParams),
         assets_dependency=_inlined(AssetsParams),
-        extensions=[_wmts()],
-        **_common("/stac-item"),
     )
+
+
+def _tiler(prefix: str, factory: Callable[..., object], **own: Any) -> APIRouter:
+    """Return the routes that one of TiTiler's factories makes, with what is its own alone."""
+    router = APIRouter(route_class=GuardedRoute, prefix=prefix, tags=["TiTiler"])
+    inner = APIRouter(route_class=GuardedRoute)
+    _add_scaled_tiles(inner)
+    factory(router=inner, extensions=[_wmts()], **own, **_common(prefix))
     router.include_router(inner)
     return router
 
