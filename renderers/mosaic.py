@@ -55,7 +55,7 @@ class Mosaic:
     """Bands of several scenes on one grid.
 
     Attributes:
-        data: Shape (bands, height, width); undefined where not valid.
+        data: Shape (bands, height, width); 0 or NaN where not valid.
         valid: uint8, shape (height, width), 1 where some scene has all bands.
         source: int16, shape (height, width): number of the scene that shows, -1 for none.
         complete: False when scenes were left out by the budget while pixels were still open.
@@ -252,7 +252,7 @@ class Mosaicker:
         spent.target(geobox)
         target = StoredTarget(await self._common_dtype(scenes, bands), len(bands), geobox)
         wanted = Wanted(scenes, tuple(bands), geobox)
-        _, complete = await self.fill(wanted, target, spent, lambda: None)
+        _, complete = await self.fill(wanted, target, spent, target.finish)
         shape = geobox.height, geobox.width
         return Mosaic(
             target.data.reshape(-1, *shape), target.valid.reshape(shape),
@@ -420,9 +420,9 @@ class StoredTarget:
     def __init__(self, dtype: np.dtype[Any], bands: int, box: GeoBox) -> None:
         pixels = box.width * box.height
         self._width = box.width
-        self.data = room.full((bands, pixels), 0, dtype)
+        self.data = room.empty((bands, pixels), dtype)
         self.valid = room.full((pixels,), 0, np.uint8)
-        self.source = room.full((pixels,), -1, np.int16)
+        self.source = np.broadcast_to(np.int16(-1), (pixels,))
         self.open = pixels
 
     def draw(self, number: int, scene: Drawable) -> None:
@@ -430,25 +430,36 @@ class StoredTarget:
         found = scene.stored_tables()
         if self.open == self.valid.size and set(found.dtypes) == {self.data.dtype.name}:
             # Nothing is there yet: the scene is written in its place at once.
-            self.valid[:] = 1
+            self.valid.fill(1)
             _copy(found, slice(None), self._width, self.data, self.valid)
             new = self.valid.view(np.bool_)
         else:
-            valid = np.ones_like(self.valid)
+            valid = room.full(self.valid.shape, 1, np.uint8)
             bands = []
             for band, dtype in enumerate(found.dtypes):
-                bands.append(np.zeros((1, valid.size), dtype))
+                bands.append(room.empty((1, valid.size), dtype))
                 _copy(found, slice(band, band + 1), self._width, bands[-1], valid)
             new = (valid == 1) & (self.valid == 0)
             for target, values in zip(self.data, bands, strict=True):
                 np.copyto(target, values[0], where=new)
             self.valid[new] = 1
+        self._note(number, new)
+
+    def _note(self, number: int, new: NDArray[np.bool_]) -> None:
+        """Remember which scene filled which pixels: one number where one scene fills all."""
         filled = int(np.count_nonzero(new))
-        if filled == new.size:
-            self.source.fill(number)
-        else:
-            self.source[new] = number
         self.open -= filled
+        if filled == new.size:
+            self.source = np.broadcast_to(np.int16(number), new.shape)
+        elif filled:
+            if not self.source.flags.writeable:
+                self.source = room.copied(self.source)
+            self.source[new] = number
+
+    def finish(self) -> None:
+        """Leave nothing in pixels without data: their memory held something else before."""
+        if self.open:
+            self.data[:, self.valid == 0] = 0
 
 
 def _copy(
