@@ -26,7 +26,7 @@ from renderers.kernels.stored import copy_stored
 from renderers.painter import Painters, values_painter
 from renderers.plan import plan_read
 from renderers.readers.base import Block, BlockId
-from renderers.scene import BandAsset, Scene
+from renderers.scene import Scene
 from renderers.sources import Drawable, Part, Prepared, Tables
 from renderers.together import together
 from renderers.warp import CoordinateGrids
@@ -191,23 +191,21 @@ class Mosaicker:
             if all(band in scene.bands for band in wanted.bands)
         ]
         progress = _Progress(useful[: spent.budget.scenes])
-        loop = asyncio.get_running_loop()
+        # Whether small pieces of work are done on the event loop.
+        here = self._alone and wanted.box.width * wanted.box.height <= SMALL_PIXELS
 
         def work() -> tuple[T] | None:
             if not self._advance(progress, wanted, target, spent):
                 return None
             return (finish(),)
 
-        if self._alone and wanted.box.width * wanted.box.height <= SMALL_PIXELS:
-            done = work()
-        else:
-            done = await loop.run_in_executor(self._pool, work)
+        done = work() if here else await self._in_pool(work)
         while done is None:
             first = progress.next
             wave = progress.scenes[first : first + WAVE]
             read = await together(*(self._read(scene, wanted, spent) for _, scene in wave))
             progress.read = dict(enumerate(read, first))
-            done = await loop.run_in_executor(self._pool, work)
+            done = work() if here else await self._in_pool(work)
         return done[0], not (target.open and len(useful) > len(progress.scenes))
 
     async def scaled(
@@ -308,19 +306,27 @@ class Mosaicker:
 
     def _kept_of(self, scene: Scene, wanted: Wanted) -> "_Kept | None":
         """Return what is known of a scene on a grid; None where a file of it is not open."""
-        key = wanted.box, id(scene), wanted.bands, wanted.resampling
-        assets = [scene.bands[band] for band in wanted.bands]
         files = []
-        for asset in assets:
-            file = self._files.known(asset)
+        for band in wanted.bands:
+            file = self._files.known(scene.bands[band])
             if file is None:
                 return None
             files.append(file)
-        kept = self._kept.get(key)
+        return self._remembered(scene, wanted, files) or self._found_out(scene, wanted, files)
+
+    def _remembered(
+        self, scene: Scene, wanted: Wanted, files: Sequence[OpenFile]
+    ) -> "_Kept | None":
+        """Return what was found out of a scene on a grid, if its files are still these."""
+        kept = self._kept.get(_kept_key(scene, wanted))
         if kept is None or any(a is not b for a, b in zip(kept.files, files, strict=True)):
-            parts = self._plan(wanted, assets, files)
-            kept = _Kept(scene, files, parts)
-            self._kept.set(key, kept)
+            return None
+        return kept
+
+    def _found_out(self, scene: Scene, wanted: Wanted, files: list[OpenFile]) -> "_Kept":
+        """Find out of a scene on a grid what is to be read, and remember that."""
+        kept = _Kept(scene, files, self._plan(scene, wanted, files))
+        self._kept.set(_kept_key(scene, wanted), kept)
         return kept
 
     async def _read(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | None:
@@ -350,8 +356,10 @@ class Mosaicker:
             if file.fresh and asset.index is None and self._save_index is not None:
                 save = partial(self._save_index, scene, name)
                 self._files.when_complete(file, (scene.id, name), save)
-        loop = asyncio.get_running_loop()
-        parts = await loop.run_in_executor(self._pool, self._plan, wanted, assets, files)
+        kept = self._remembered(scene, wanted, files)
+        if kept is None:
+            kept = await self._in_pool(lambda: self._found_out(scene, wanted, files))
+        parts = kept.parts
         if parts is None:
             return None
         for part in parts:
@@ -361,10 +369,12 @@ class Mosaicker:
         )
         return Drawable(parts, list(zip(parts, blocks, strict=True)))
 
-    def _plan(
-        self, wanted: Wanted, assets: Sequence[BandAsset], files: Sequence[OpenFile]
-    ) -> list[Part] | None:
+    async def _in_pool(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _plan(self, scene: Scene, wanted: Wanted, files: Sequence[OpenFile]) -> list[Part] | None:
         """Group bands by file and plan each; None where one of them does not touch the grid."""
+        assets = [scene.bands[band] for band in wanted.bands]
         groups: dict[tuple[object, float | None], list[int]] = {}
         for number, (asset, file) in enumerate(zip(assets, files, strict=True)):
             groups.setdefault((file.key, asset.nodata), []).append(number)
@@ -381,6 +391,10 @@ class Mosaicker:
                 return None
             parts.append(Part(file, bands, tuple(numbers), grid, plan))
         return parts
+
+
+def _kept_key(scene: Scene, wanted: Wanted) -> tuple[Any, ...]:
+    return wanted.box, id(scene), wanted.bands, wanted.resampling
 
 
 class CanvasTarget:
