@@ -8,6 +8,7 @@ Every piece is a mapping of its own, so that none keeps another one's memory fro
 
 import math
 import mmap
+import sys
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, Final
@@ -121,7 +122,10 @@ class Room:
 
 
 def _mapped(size: int) -> NDArray[np.uint8]:
-    memory = mmap.mmap(-1, size)
+    if sys.platform == "win32":
+        return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+    # Private: Python's default would share it with forked processes.
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, np.uint8)
