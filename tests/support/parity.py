@@ -99,7 +99,9 @@ class Subject:
 
     @property
     def nodata(self) -> float:
-        stored = self.file.index.info.nodata
+        info = self.file.index.info
+        # As GDAL has it, a mask goes before the file's nodata value.
+        stored = None if info.masked else info.nodata
         value = stored if self._asset.nodata is None else self._asset.nodata
         return math.nan if value is None else float(value)
 
@@ -193,6 +195,8 @@ class Subject:
         shape = level.height, level.width
         out = np.zeros((bottom - top, right - left), np.dtype(index.info.dtype))
         mask = np.full(out.shape, 255, np.uint8)
+        if not index.complete:
+            await self.file.reader.locate(self.file.source, index, ids)
         parts = await self.file.reader.fetch(self.file.source, index, ids)
         for block_id, part in zip(ids, parts, strict=True):
             block = self.file.reader.decode(index, block_id, part)
