@@ -196,6 +196,7 @@ class FileCache:
                 without it, blocks are always whole.
 
         Raises:
+            SourceChangedError: The file is not what its beginning says; open it again.
             SourceError: Bytes could not be read or decoded.
         """
         await self._locate(file, wanted)
@@ -219,6 +220,8 @@ class FileCache:
             )
         if loads:
             await self._wait(file, loads, out)
+        if not self._trusted(file):  # found out while bytes were on their way
+            raise SourceChangedError("a source file is not what its beginning says")
         if not all(out[b].covers(part) for b, part in parts.items()):
             raise RuntimeError("a partial block was about to be used outside of its window")
         self._completions.start(file)
@@ -389,8 +392,9 @@ class FileCache:
         groups = await together(*(_named(b, work) for b, work in decoding.items()), *pieces)
         decoded = [pair for group in groups for pair in group]
         blocks = {_key(file, block_id): block for block_id, block in decoded}
-        for key, block in blocks.items():
-            self._keep(key, block)
+        if self._trusted(file):
+            for key, block in blocks.items():
+                self._keep(key, block)
         return blocks
 
     def _at_hand(self, file: OpenFile, block_id: BlockId) -> "asyncio.Future[Block] | None":
@@ -407,6 +411,8 @@ class FileCache:
         await partial.fetch()
         block = await asyncio.get_running_loop().run_in_executor(self._pool, partial.decode)
         key = _key(partial.file, partial.block_id)
+        if not self._trusted(partial.file):
+            return {key: block}
         if block.window is None:
             self._keep(key, block)
         elif (
@@ -422,6 +428,10 @@ class FileCache:
         """Keep a whole block, in place of a part of it."""
         self._blocks.set((*key, True), block)
         self._blocks.delete((*key, False))
+
+    def _trusted(self, file: ReadableFile) -> bool:
+        """Tell whether the places of a file's blocks are right, as far as is known by now."""
+        return file.index.complete or not self._completions.refused(file.key)
 
     def _is_idle(self) -> bool:
         return not self._loading and not self._in_part
@@ -465,7 +475,7 @@ def _cost(stored: bytes) -> int:
 
 def grid_of(asset: BandAsset, file: OpenFile) -> SourceGrid | None:
     """Return where the band's pixels lie: what the catalogue says, else what the file says."""
-    return asset.grid if asset.grid is not None else file.index.info.geobox
+    return asset.grid if asset.grid is not None else file.index.info.grid
 
 
 def unpinned(asset: BandAsset) -> BandAsset:

@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from support.codestreams import segment
 
 from renderers.draw import Renderer
-from renderers.errors import SourceChangedError, SourceUnavailableError
+from renderers.errors import SourceChangedError, SourceCorruptError, SourceUnavailableError
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.held import FIRST_READ, HeldSource
@@ -165,6 +165,27 @@ async def test_a_file_that_turns_out_otherwise_goes_to_gdal(
     np.testing.assert_array_equal(
         block.data, picture[None, top : top + height, left : left + width]
     )
+
+
+async def test_blocks_on_their_way_while_a_file_is_refused_are_neither_given_nor_kept(
+    cache, asset, monkeypatch
+) -> None:
+    file = await cache.open(asset)
+    read, go, begun = type(file.reader).fetch, asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments):
+        begun.set()
+        await go.wait()
+        return await read(*arguments)
+
+    monkeypatch.setattr(type(file.reader), "fetch", slow)
+    asked = asyncio.ensure_future(cache.blocks(file, [BLOCK]))
+    await begun.wait()
+    await cache._completions.refuse(file, SourceCorruptError("two tiles overlap"))
+    go.set()
+    with pytest.raises(SourceChangedError):
+        await asked
+    assert cache.stats()["blocks"]["entries"] == 0
 
 
 async def test_completion_that_fails_is_told_and_tried_again(cache, asset, caplog) -> None:
