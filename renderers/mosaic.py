@@ -8,7 +8,7 @@ when every pixel is filled.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -337,7 +337,7 @@ class Mosaicker:
             # The object was replaced since it was indexed: look at it anew.
             self._forget(scene, wanted)
         fresh = {name: unpinned(asset) for name, asset in scene.bands.items()}
-        renewed = Scene(scene.id, scene.collection, scene.datetime, fresh, scene.cloud_cover)
+        renewed = replace(scene, bands=fresh)
         try:
             return await self._read_once(renewed, wanted, spent)
         except SourceChangedError:

@@ -64,6 +64,7 @@ class Scene:
         datetime: Acquisition time, UTC, or None for timeless data.
         bands: By every name a program may use: common name (`red`) and the product's own (`B04`).
         cloud_cover: Percent, where the product tells.
+        longitude: Of its middle, degrees east, for its solar day; None takes UTC days.
     """
 
     id: str
@@ -71,3 +72,4 @@ class Scene:
     datetime: datetime | None
     bands: Mapping[str, BandAsset]
     cloud_cover: float | None = None
+    longitude: float | None = None

@@ -23,6 +23,7 @@ from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
 from renderers.job import Budget, CoverageJob, DrawJob, LayerJob
 from renderers.paint import flatten
+from renderers.rule import MosaicRule
 from renderers.scene import Scene
 from renderers.together import together
 from styles.model import Style
@@ -37,6 +38,7 @@ from tileserver.errors import (
 from tileserver.etag import etag_matches
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
+from tileserver.mosaics import rule_of
 from tileserver.request import (
     AUTO,
     CoverageRequest,
@@ -52,6 +54,10 @@ _KEPT = 8192
 #: Most points, and most scenes per point, that one request for values may name.
 MAX_POINTS = 1000
 MAX_DATES = 366
+
+#: Most scenes of a place and time among which a mosaic's rule chooses, where it does not take the
+#: most recent ones: 2.4 ms to sort, and as many items to read the first time.
+MAX_CANDIDATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,14 @@ class _Resolved:
 
     collection: Collection
     style: Style
+    rule: MosaicRule
+
+
+class _Search(NamedTuple):
+    """Scenes of one layer, and whether the catalogue has more than were looked at."""
+
+    scenes: tuple[Scene, ...]
+    cut: bool
 
 
 class _Encoded(NamedTuple):
@@ -195,7 +209,8 @@ class Pipeline:
             styles: tuple[Style, ...] = (self._styles.style(state.collection, style_id),)
         else:
             styles = self._styles.info(state.collection).styles
-        text = "\x1f".join([collection_id, state.revision, *(s.digest for s in styles)])
+        rule = rule_of(state.collection, None).key
+        text = "\x1f".join([collection_id, state.revision, *(s.digest for s in styles), rule])
         token = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         self._versions.set((collection_id, style_id), (state, token))
         return token
@@ -225,7 +240,9 @@ class Pipeline:
         return Picture(entry.body, entry.media_type, etag, False, entry.headers)
 
     async def coverage(self, request: CoverageRequest) -> Raster:
-        """Return stored values of bands on a grid, first valid scene per pixel, newest first.
+        """Return stored values of bands on a grid, first valid scene per pixel.
+
+        Scenes come in the order of the collection's own rule, most recent first without one.
 
         Raises:
             RequestError: The request names what is not there or is too large.
@@ -235,8 +252,9 @@ class Pipeline:
         bands = _bands(collection, request.bands)
         area = areas.of_geobox(request.geobox)
         async with self._admission.admit(request.geobox.width * request.geobox.height):
-            scenes = await self._search(collection.id, area, request.time)
-            job = CoverageJob(tuple(scenes), bands, request.geobox, self._budget)
+            rule = rule_of(collection, None)
+            found = await self._search(collection.id, area, request.time, rule)
+            job = CoverageJob(found.scenes, bands, request.geobox, self._budget)
             with _timed():
                 return (await self._renderer.coverage(job)).raster
 
@@ -279,7 +297,11 @@ class Pipeline:
         if known is not None and all(map(_State.same, known.states, states)):
             return known
         layers = tuple(
-            _Resolved(state.collection, self._styles.style(state.collection, layer.style))
+            _Resolved(
+                state.collection,
+                self._styles.style(state.collection, layer.style),
+                rule_of(state.collection, request.mosaic),
+            )
             for layer, state in zip(request.layers, states, strict=True)
         )
         area = areas.of_geobox(request.geobox)
@@ -297,7 +319,7 @@ class Pipeline:
             raise TooLargeError(f"at most {self._budget.pixels} pixels in one picture")
 
     def _key(self, request: PictureRequest, layers: Sequence[_Resolved], area: Area) -> str:
-        digests = [layer.style.digest for layer in layers]
+        digests = [layer.style.digest + layer.rule.key for layer in layers]
         revisions = [
             self._catalogue.revision(layer.collection.id, area, request.time) for layer in layers
         ]
@@ -310,11 +332,13 @@ class Pipeline:
         if stored is not None:
             return stored
         async with self._admission.admit(request.geobox.width * request.geobox.height):
-            jobs = [
-                LayerJob(
-                    tuple(await self._search(layer.collection.id, area, request.time)), layer.style
-                )
+            found = [
+                await self._search(layer.collection.id, area, request.time, layer.rule)
                 for layer in layers
+            ]
+            jobs = [
+                LayerJob(search.scenes, layer.style)
+                for search, layer in zip(found, layers, strict=True)
             ]
             with _timed():
                 drawn = await self._renderer.picture(
@@ -322,14 +346,26 @@ class Pipeline:
                     lambda image: self._encode(image, request),
                 )
         headers: tuple[tuple[str, str], ...] = ()
-        if not drawn.complete:
+        if any(search.cut for search in found):
+            headers = (("X-Tileserver-Incomplete", f"candidates={MAX_CANDIDATES}"),)
+        elif not drawn.complete:
             headers = (("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"),)
         entry = Entry(drawn.result.body, drawn.result.media_type, headers)
         await self._tiles.set(key, entry)
         return entry
 
-    async def _search(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[Scene]:
-        return await self._catalogue.search(collection_id, area, time, self._budget.scenes)
+    async def _search(
+        self, collection_id: str, area: Area, time: TimeSpan, rule: MosaicRule
+    ) -> _Search:
+        """Find the scenes of a layer, in the order of its rule.
+
+        The catalogue gives the most recent ones: every other rule chooses among more of them.
+        """
+        most = self._budget.scenes if rule.priority == "most-recent" else MAX_CANDIDATES
+        found = await self._catalogue.search(collection_id, area, time, most)
+        cut = len(found) > most and rule.priority != "most-recent"
+        # One more than allowed, so that the renderer can tell that there are more.
+        return _Search(tuple(rule.ordered(found)[: self._budget.scenes + 1]), cut)
 
     def _encode(self, image: Image | None, request: PictureRequest) -> _Encoded:
         if image is None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from renderers.geobox import GeoBox
+from renderers.rule import MosaicRule
 from tileserver.timeaxis import ALWAYS, TimeSpan
 
 #: In place of a media type: JPEG where the picture is opaque, PNG else.
@@ -36,6 +37,7 @@ class PictureRequest:
         media_type: Of an encoder (`image/png`), or `AUTO`.
         transparent: Keep pixels without data transparent (formats that can).
         background: RGB behind the data where not transparent.
+        mosaic: Which scene shows where several lie; None takes each collection's own rule.
     """
 
     layers: tuple[LayerRequest, ...]
@@ -44,6 +46,7 @@ class PictureRequest:
     media_type: str = "image/png"
     transparent: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
+    mosaic: MosaicRule | None = None
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,47 @@ async def test_the_server_chooses_the_format_by_what_it_drew(two_dates, monkeypa
         assert empty.headers["content-type"] == "image/png"
         avif = await app.get(tile_url(ext="avif"))
         assert avif.headers["content-type"] == "image/avif"
+
+
+async def test_the_rule_says_which_date_shows(two_dates):
+    async with running(two_dates.settings) as app:
+
+        async def shown(query):
+            answer = await app.get(tile_url(query=query))
+            return answer.content, answer.headers["etag"]
+
+        plain, newest = await shown(""), await shown("?mosaic=most-recent")
+        assert plain == newest
+        old = (await shown("?time=2024-06-01"))[0]
+        for rule in ("least-recent", "nearest:2024-06-04", "nearest:1999-01-01"):
+            content, etag = await shown(f"?mosaic={rule}")
+            assert content == old != plain[0]
+            assert etag != plain[1]
+        assert (await shown("?mosaic=nearest:2024-06-09"))[0] == plain[0]
+
+
+async def test_a_collection_s_own_rule_holds_for_pictures_coverages_and_version(two_dates):
+    async with running(two_dates.settings) as app:
+        old = (await app.get(tile_url(query="?time=2024-06-01"))).content
+        token = await app.services.pipeline.version("heights")
+        local = app.services.catalogue.local
+        collection = await local.collection("heights")
+        await local.put_collection(replace(collection, extra={"mosaic": {"rule": "least-recent"}}))
+        assert (await app.get(tile_url())).content == old
+        raster = await app.services.pipeline.coverage(asked())
+        np.testing.assert_array_equal(raster.data[0], ramp())
+        assert await app.services.pipeline.version("heights") != token
+
+
+async def test_a_rule_that_cannot_see_all_scenes_says_so(two_dates, monkeypatch):
+    monkeypatch.setattr(module, "MAX_CANDIDATES", 1)
+    name = "x-tileserver-incomplete"
+    async with running(two_dates.settings) as app:
+        cut = await app.get(tile_url(query="?mosaic=least-recent"))
+        assert cut.headers[name] == "candidates=1"
+        assert name not in (await app.get(tile_url())).headers
+        one = await app.get(tile_url(query="?mosaic=least-recent&time=2024-06-01"))
+        assert name not in one.headers
 
 
 @pytest.mark.parametrize("tile", [FAR, NEXT])

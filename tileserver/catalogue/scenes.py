@@ -167,7 +167,17 @@ def scene_of(
         datetime=None if times is None else times[0],
         bands=common | bands,
         cloud_cover=None if cloud is None else float(cloud),
+        longitude=_middle(item.get("bbox")),
     )
+
+
+def _middle(bbox: Sequence[float] | None) -> float | None:
+    """Return the longitude of the middle of a bounding box, which may cross 180 degrees."""
+    if not bbox:
+        return None
+    west, east = bbox[0], bbox[len(bbox) // 2]
+    middle = (west + east + (360.0 if west > east else 0.0)) / 2.0
+    return middle - 360.0 if middle > 180.0 else middle
 
 
 def _bands(

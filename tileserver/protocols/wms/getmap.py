@@ -2,13 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request, Response
 
 from renderers.geobox import Bounds, GeoBox
 from tileserver import errors
 from tileserver.crs import OgcCrs, parse_crs
+from tileserver.mosaics import parse_mosaic
 from tileserver.pipeline import Pipeline
 from tileserver.protocols.wms.version import Version
 from tileserver.request import LayerRequest, PictureRequest
@@ -121,7 +122,12 @@ async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
     try:
         view = MapView.decode(kvp, context.settings, version)
         canvas = Canvas.decode(kvp, context.settings)
-        asked = canvas.picture(view.layers, view.geobox, view.time or ALWAYS)
+        asked = replace(
+            canvas.picture(view.layers, view.geobox, view.time or ALWAYS),
+            mosaic=kvp.optional(
+                "MOSAIC", lambda text: parse_mosaic(text, parameter="MOSAIC"), None
+            ),
+        )
         headers = await check_time(view, context.pipeline)
         return await picture_answer(request, asked, headers=headers)
     except errors.DOMAIN_ERRORS:

@@ -1,13 +1,15 @@
 """TileJSON 3.0.0: a tile address with its zooms, bounds and attribution."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from tileserver.crs import normal_bbox
 from tileserver.grids import grid
+from tileserver.mosaics import parse_mosaic
 from tileserver.protocols.xyz.tiles import picture_format
 from tileserver.timeaxis import parse_time
 from tileserver.web.address import public_url
@@ -33,11 +35,30 @@ class TileJson(BaseModel):
     center: tuple[float, float, int]
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What of the collection the tiles show."""
+
+    time: Annotated[str, Query(description="As for tiles.")] = ""
+    mosaic: Annotated[str, Query(description="As for tiles.")] = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the tiles' addresses say of it.
+
+        Raises:
+            RequestError: What was asked cannot be read.
+        """
+        parse_time(self.time)
+        parse_mosaic(self.mosaic)
+        return {name: value for name, value in vars(self).items() if value}
+
+
 async def get_tilejson(
     request: Request,
     collection: str,
     style: str,
-    time: Annotated[str, Query(description="As for tiles.")] = "",
+    shown: Annotated[Shown, Depends()],
     tms: Annotated[str, Query(description="Tile matrix set.")] = "WebMercatorQuad",
     scale: Annotated[Literal["1", "2"], Query(description="2 for 512 px tiles.")] = "1",
     format: Annotated[str, Query(description="png, jpg, webp, avif or auto.")] = "png",
@@ -48,10 +69,9 @@ async def get_tilejson(
     await context.pipeline.version(collection, style)  # raises for unknown styles
     version = await context.pipeline.version(collection, "")
     picture_format(format)
-    parse_time(time)
     tiles = grid(tms, parameter="tms")
     base = public_url(request, context.settings)
-    query = urlencode({"time": time, "v": version} if time else {"v": version})
+    query = urlencode({**shown.query, "v": version})
     name = f"{quote(collection)}/{quote(style)}/{tms}"
     double = "@2x" if scale == "2" else ""
     west, south, east, north = bounds = normal_bbox(info.bbox)

@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 
 from tileserver.errors import InvalidFormatError, InvalidParameterError
 from tileserver.grids import grid
+from tileserver.mosaics import parse_mosaic
 from tileserver.request import AUTO, LayerRequest, PictureRequest
 from tileserver.timeaxis import parse_time
 from tileserver.web.answers import Asker, asker_of, picture_reply
@@ -50,12 +51,13 @@ def picture_format(extension: str, parameter: str = "format") -> Format:
     return FORMATS[extension]
 
 
-def decode(path: Mapping[str, Any], time: str) -> PictureRequest:
+def decode(path: Mapping[str, Any], time: str, mosaic: str) -> PictureRequest:
     """Decode the address of a tile.
 
     Args:
         path: The path's parameters, where `y` is all of the last segment.
         time: The query's `time`, "" without.
+        mosaic: The query's `mosaic`, "" without.
 
     Raises:
         RequestError: In all its ways.
@@ -80,6 +82,7 @@ def decode(path: Mapping[str, Any], time: str) -> PictureRequest:
         time=parse_time(time),
         media_type=kind.media_type,
         transparent=kind.transparent,
+        mosaic=parse_mosaic(mosaic),
     )
 
 
@@ -97,7 +100,8 @@ class Tile(NamedTuple):
 
 def decode_address(path: Mapping[str, Any], query: QueryParams) -> Tile:
     """Decode the address of a tile with its query; see `decode`."""
-    return Tile(decode(path, query.get("time", "")), query.get("v", ""))
+    picture = decode(path, query.get("time", ""), query.get("mosaic", ""))
+    return Tile(picture, query.get("v", ""))
 
 
 async def answer(asker: Asker, tile: Tile) -> Reply:
@@ -138,6 +142,12 @@ OPENAPI = {
             example="1340@2x.png",
         ),
         _parameter("time", "query", "Date, month, year, instant or interval; newest without."),
+        _parameter(
+            "mosaic",
+            "query",
+            "Which image shows where several lie: most-recent, least-recent, least-cloudy or "
+            "nearest:DATE, then by:day or by:scene; the collection's own rule without.",
+        ),
         _parameter("v", "query", "Version token; with the current one the tile never expires."),
     ],
     "responses": {

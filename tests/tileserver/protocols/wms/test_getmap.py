@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from renderers.rule import MosaicRule
 from tileserver.errors import TimedOutError
 from tileserver.timeaxis import ALWAYS, parse_time
 
@@ -35,6 +36,12 @@ def exception(answer) -> tuple[str | None, str | None]:
     assert root.tag == f"{OGC}ServiceExceptionReport"
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
     return root[0].get("code"), root[0].get("locator")
+
+
+async def test_a_mosaic_is_a_vendor_parameter(client, pipeline):
+    assert (await client.get(url(mosaic="least-recent"))).status_code == 200
+    assert pipeline.asked[0].mosaic == MosaicRule("least-recent")
+    assert exception(await client.get(url(MOSAIC="worst"))) == ("InvalidParameterValue", "MOSAIC")
 
 
 async def test_latitude_comes_first_in_epsg_4326(client, pipeline):

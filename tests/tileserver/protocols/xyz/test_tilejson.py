@@ -1,6 +1,9 @@
+from datetime import date
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from renderers.rule import MosaicRule
 
 PATH = "/tiles/sentinel-2-l2a/ndvi/tilejson.json"
 
@@ -34,6 +37,13 @@ async def test_its_tiles_are_there_and_never_expire(client):
     assert "immutable" in answer.headers["cache-control"]
 
 
+async def test_its_tiles_are_of_the_asked_mosaic(client, pipeline):
+    answer = await client.get(f"{PATH}?mosaic=nearest:2024-06-11,by:scene")
+    (template,) = answer.json()["tiles"]
+    assert (await client.get(template.format(z=8, x=135, y=85))).status_code == 200
+    assert pipeline.asked[0].mosaic == MosaicRule("nearest", date(2024, 6, 11), "scene")
+
+
 async def test_zooms_of_other_grids_are_of_the_same_resolution(client):
     body = (await client.get(f"{PATH}?tms=WorldCRS84Quad")).json()
     assert (body["minzoom"], body["maxzoom"]) == (7, 13)
@@ -47,6 +57,7 @@ async def test_zooms_of_other_grids_are_of_the_same_resolution(client):
         (f"{PATH}?tms=None", 404, "UnknownGrid"),
         (f"{PATH}?format=tif", 400, "InvalidFormat"),
         (f"{PATH}?time=soon", 400, "InvalidTime"),
+        (f"{PATH}?mosaic=best", 400, "InvalidParameter"),
         (f"{PATH}?scale=3", 400, "InvalidParameter"),
     ],
 )

@@ -2,6 +2,7 @@ import morecantile
 import pytest
 
 from renderers.errors import SourceForbiddenError
+from renderers.rule import MosaicRule
 from tileserver.errors import OverloadedError
 from tileserver.request import AUTO
 from tileserver.timeaxis import parse_time
@@ -23,6 +24,14 @@ async def test_a_tile_is_decoded(client, pipeline):
     assert (asked.geobox.width, asked.geobox.height) == (256, 256)
     assert asked.geobox.crs == "EPSG:3857"
     assert asked.time == parse_time("2024-06-11")
+
+
+async def test_a_mosaic_is_decoded(client, pipeline):
+    for query in ("", "?mosaic=", "?mosaic=least-cloudy"):
+        assert (await client.get(f"{TILE}.png{query}")).status_code == 200
+    assert [asked.mosaic for asked in pipeline.asked] == [None, None, MosaicRule("least-cloudy")]
+    wrong = await client.get(f"{TILE}.png?mosaic=nearest:soon")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "InvalidParameter")
 
 
 async def test_double_resolution_is_the_same_ground(client, pipeline):
@@ -144,5 +153,5 @@ async def test_openapi_knows_the_parameters(client):
     document = (await client.get("/openapi.json")).json()
     path = document["paths"]["/tiles/{collection}/{style}/{tms}/{z}/{x}/{y}"]
     names = [parameter["name"] for parameter in path["get"]["parameters"]]
-    assert names == ["collection", "style", "tms", "z", "x", "y", "time", "v"]
+    assert names == ["collection", "style", "tms", "z", "x", "y", "time", "mosaic", "v"]
     assert "head" not in path
