@@ -7,8 +7,6 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from renderers.crs import transform_points
-
 Bounds = tuple[float, float, float, float]
 """Envelope as (min x, min y, max x, max y), x east and y north."""
 
@@ -86,17 +84,7 @@ class GeoBox:
             inverse.d * x + inverse.e * y + inverse.f,
         )
 
-    def outline(self, crs: str, points: int = 21) -> tuple[FloatArray, FloatArray]:
-        """Return x and y in `crs` of a walk around the outer edge, `points` per side.
-
-        Points outside the target projection's domain are dropped.
-        """
-        along = np.linspace(0.0, 1.0, points)
-        ones, zeros = np.ones_like(along), np.zeros_like(along)
-        cols = np.concatenate([along, ones, along[::-1], zeros]) * self.width
-        rows = np.concatenate([zeros, along, ones, along[::-1]]) * self.height
+    def to_crs(self, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Map pixel-corner coordinates to x/y of this CRS."""
         t = self.transform
-        x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
-        x, y = transform_points(self.crs, crs, x, y)
-        good = np.isfinite(x) & np.isfinite(y)
-        return x[good], y[good]
+        return t.a * columns + t.b * rows + t.c, t.d * columns + t.e * rows + t.f

@@ -101,10 +101,8 @@ def _on_earth(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _unwrapped(source: SourceGrid, lon: FloatArray) -> FloatArray:
     """Move longitudes by whole turns to within half a turn of the source's middle."""
-    middle = 0.0
-    if isinstance(source, GeoBox):
-        west, _, east, _ = source.bounds
-        middle = (west + east) / 2.0
+    west, _, east, _ = source.bounds
+    middle = (west + east) / 2.0
     return lon - 360.0 * np.round((lon - middle) / 360.0)
 
 

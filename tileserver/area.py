@@ -7,6 +7,7 @@ import numpy as np
 
 from renderers.crs import WGS84, is_geographic, transform_points
 from renderers.geobox import Bounds, FloatArray, GeoBox
+from renderers.sourcegrid import outline
 from tileserver.catalogue.base import Area
 
 WORLD = Area(((-180.0, -90.0, 180.0, 90.0),))
@@ -70,7 +71,7 @@ def _bounds(geobox: GeoBox) -> Bounds:
 
 @lru_cache(maxsize=8192)
 def _of_projected(geobox: GeoBox) -> Area:
-    lon, lat = geobox.outline(WGS84, _POINTS)
+    lon, lat = outline(geobox, WGS84, _POINTS)
     if lon.size == 0:
         return WORLD
     pole = _pole_inside(geobox)

@@ -10,6 +10,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from renderers.geobox import GeoBox
+from renderers.sourcegrid import GridModel, SourceGrid
 from renderers.stores import ByteRange, ByteSource
 
 #: First row, first column, and one after the last of each: pixels of a block or of a level.
@@ -67,6 +68,8 @@ class RasterInfo:
         levels: Full resolution first, then coarser and coarser.
         crs: Canonical CRS name, or None where the file has no georeference.
         transform: Affine of full resolution, or None.
+        model: How full resolution lies on Earth where no affine describes it, or None; `crs` is
+            then the one that the file names, which need not be the model's.
         nodata: Stored value that means "no data" (may be NaN), or None.
         masked: True when decoded blocks carry a validity mask (internal mask or alpha band).
         scales: Per band; physical = stored * scale + offset.
@@ -91,6 +94,7 @@ class RasterInfo:
     colour_table: tuple[tuple[int, int, int, int], ...] | None = None
     bits: int = 0
     mixed: bool = False
+    model: GridModel | None = None
 
     @property
     def width(self) -> int:
@@ -104,10 +108,15 @@ class RasterInfo:
 
     @property
     def geobox(self) -> GeoBox | None:
-        """The full-resolution grid, or None where the file has no georeference."""
+        """The full-resolution grid where it is affine, else None."""
         if self.crs is None or self.transform is None:
             return None
         return GeoBox(self.width, self.height, self.transform, self.crs)
+
+    @property
+    def grid(self) -> SourceGrid | None:
+        """How full resolution lies on Earth, or None where the file has no georeference."""
+        return self.geobox if self.model is None else self.model
 
 
 @dataclass(frozen=True, slots=True)

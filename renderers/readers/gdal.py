@@ -103,6 +103,7 @@ class GdalIndex(RasterIndex):
     def to_bytes(self) -> bytes:
         """Serialise."""
         document = asdict(self.described)
+        del document["model"]  # `_checked` takes no file that has one
         transform = self.described.transform
         document["transform"] = None if transform is None else list(transform)[:6]
         document["alpha"] = self.alpha

@@ -26,6 +26,7 @@ from renderers.errors import SourceUnsupportedError
 from renderers.geobox import Bounds, GeoBox
 from renderers.image import Raster
 from renderers.scene import BandAsset, Scene
+from renderers.sourcegrid import outline
 from styles.model import Resampling
 from tileserver.adhoc.sources import Session, SourceFile, Sources
 from tileserver.errors import InvalidParameterError, OperationNotSupportedError
@@ -96,6 +97,8 @@ class EngineReader(BaseReader):
             opened = self.input
         self._session, self._file = opened.session, opened.file
         box = self._file.info.geobox
+        if box is None and self._file.info.grid is not None:
+            raise SourceUnsupportedError("the pixels of the file are no regular grid on a map")
         if box is None:
             raise SourceUnsupportedError("the file has no georeference")
         self._box = box
@@ -128,8 +131,8 @@ class EngineReader(BaseReader):
         """
         bounds = self.tms.xy_bounds(Tile(tile_x, tile_y, tile_z))
         tile = GeoBox.from_bounds(_checked(bounds), 1, 1, our_crs(grid_crs(self.tms)))
-        x, y = tile.outline(self._box.crs)
-        if len(x) < len(tile.outline(tile.crs)[0]):
+        x, y = outline(tile, self._box.crs)
+        if len(x) < len(outline(tile, tile.crs)[0]):
             return True
         west, south, east, north = self._box.bounds
         return bool(x.min() < east and x.max() > west and y.min() < north and y.max() > south)

@@ -15,7 +15,8 @@ from shapely.geometry.base import BaseGeometry
 
 from renderers.crs import WGS84, crs_object, transform_points
 from renderers.errors import SourceUnsupportedError
-from renderers.geobox import Bounds, FloatArray, GeoBox
+from renderers.geobox import Bounds, FloatArray
+from renderers.sourcegrid import SourceGrid, outline, placed
 
 _POINTS = 65
 #: Degrees (about 1 m) that leaving out a point of a dense outline may move it.
@@ -76,7 +77,7 @@ def _nested(part: BaseGeometry) -> list[Polygon]:
     return _polygons(part) if hasattr(part, "geoms") else []
 
 
-def grid_footprint(geobox: GeoBox) -> BaseGeometry:
+def grid_footprint(grid: SourceGrid) -> BaseGeometry:
     """Return the footprint of a pixel grid, its edges densified to 64 steps a side.
 
     Where the grid's edge leaves the Earth (a full disc seen from a geostationary satellite), the
@@ -85,25 +86,21 @@ def grid_footprint(geobox: GeoBox) -> BaseGeometry:
     Raises:
         SourceUnsupportedError: The grid does not lie on Earth.
     """
-    radius = crs_object(geobox.crs).ellipsoid
+    radius = crs_object(grid.crs).ellipsoid
     if radius is None or abs(radius.semi_major_metre / _EARTH_RADIUS - 1.0) > 0.01:
         raise SourceUnsupportedError("the raster does not lie on Earth")
-    lon, lat = geobox.outline(WGS84, _POINTS)
+    lon, lat = outline(grid, WGS84, _POINTS)
     if len(lon) == 4 * _POINTS:
         return ring_footprint(lon, lat).simplify(_TOLERANCE)
-    return _hull_of_inside(geobox)
+    return _hull_of_inside(grid)
 
 
-def _hull_of_inside(geobox: GeoBox) -> BaseGeometry:
+def _hull_of_inside(grid: SourceGrid) -> BaseGeometry:
     along = np.linspace(0.0, 1.0, _POINTS)
-    cols, rows = (a.ravel() for a in np.meshgrid(along * geobox.width, along * geobox.height))
-    t = geobox.transform
-    x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
-    lon, lat = transform_points(geobox.crs, WGS84, x, y)
-    good = np.isfinite(lon) & np.isfinite(lat)
-    if good.sum() < 3:
+    cols, rows = (a.ravel() for a in np.meshgrid(along * grid.width, along * grid.height))
+    lon, lat = placed(grid, WGS84, cols, rows)
+    if len(lon) < 3:
         raise SourceUnsupportedError("the raster does not lie on Earth")
-    lon, lat = lon[good], lat[good]
     centre = math.degrees(
         math.atan2(np.sin(np.radians(lon)).mean(), np.cos(np.radians(lon)).mean())
     )

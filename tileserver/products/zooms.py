@@ -5,13 +5,13 @@ import math
 from shapely.geometry.base import BaseGeometry
 
 from renderers.crs import metres_per_unit
-from renderers.geobox import GeoBox
+from renderers.sourcegrid import SourceGrid
 
 #: Metres per pixel of WebMercatorQuad at zoom 0 on the equator, 256 px tiles (OGC 17-083r4, D.1).
 _ZOOM_0 = 156543.03392804097
 
 
-def native_zoom(grid: GeoBox, footprint: BaseGeometry) -> int:
+def native_zoom(grid: SourceGrid, footprint: BaseGeometry) -> int:
     """Return the first zoom whose pixels are no coarser than the raster's, at most 24.
 
     The map's pixels are finest, on the ground, away from the equator, so the parallel of the

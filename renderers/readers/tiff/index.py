@@ -9,9 +9,11 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
+from renderers.gridmodels import from_plain, to_plain
 from renderers.readers.base import BlockId, Level, RasterIndex, RasterInfo
 from renderers.readers.tiff.layout import Compression, Layout, check_mask
 from renderers.readers.tiff.serial import dump, expect, load, numbers, pack_layout, unpack_layout
+from renderers.sourcegrid import GridModel
 from renderers.stores import ByteRange
 
 
@@ -101,7 +103,7 @@ class TiffIndex(RasterIndex):
                 [pack_layout(image) for image in self.images],
                 [None if mask is None else pack_layout(mask) for mask in self.masks],
                 info.crs,
-                None if info.transform is None else list(info.transform[:6]),
+                _packed_place(info),
                 info.nodata,
                 list(info.scales),
                 list(info.offsets),
@@ -217,7 +219,7 @@ def load_index(data: bytes) -> TiffIndex:
 
 def _unpack(values: Any) -> TiffIndex:
     fields: list[Any] = expect(values, list)
-    size, big_endian, alpha, images, masks, crs, transform, nodata, *bands = fields
+    size, big_endian, alpha, images, masks, crs, place, nodata, *bands = fields
     size = expect(size, int)
     beside = _mask_file(bands.pop()) if len(bands) == 5 else None
     cover = size if beside is None else beside.size
@@ -232,12 +234,16 @@ def _unpack(values: Any) -> TiffIndex:
     names = tuple(expect(name, str) for name in expect(names, list))
     if count < 1 or len(names) != count:
         raise ValueError("a list of another length")
+    transform, model = _unpacked_place(place)
+    if model is not None and (model.width, model.height) != (full.width, full.height):
+        raise ValueError("a grid of another size")
     info = RasterInfo(
         dtype=full.dtype,
         count=count,
         levels=levels_of(layouts),
         crs=None if crs is None else expect(crs, str),
-        transform=None if transform is None else Affine(*numbers(transform, 6)),
+        transform=transform,
+        model=model,
         nodata=None if nodata is None else expect(nodata, float),
         masked=alpha or any(mask is not None for mask in covers),
         scales=numbers(scales, count),
@@ -247,6 +253,21 @@ def _unpack(values: Any) -> TiffIndex:
         bits=0 if full.kind == "f" else full.bits,
     )
     return TiffIndex(info, size, expect(big_endian, bool), alpha, layouts, covers, beside)
+
+
+def _packed_place(info: RasterInfo) -> list[Any] | None:
+    """Return an affine as six numbers, another grid as a list that begins with its kind."""
+    if info.model is not None:
+        return to_plain(info.model)
+    return None if info.transform is None else list(info.transform[:6])
+
+
+def _unpacked_place(values: Any) -> tuple[Affine | None, GridModel | None]:
+    if values is None:
+        return None, None
+    if expect(values, list) and type(values[0]) is str:
+        return None, from_plain(values)
+    return Affine(*numbers(values, 6)), None
 
 
 def _mask_file(values: Any) -> MaskFile:

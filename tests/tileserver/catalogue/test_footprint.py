@@ -10,6 +10,7 @@ from shapely.geometry import Point, box
 
 from renderers.errors import SourceUnsupportedError
 from renderers.geobox import GeoBox
+from renderers.sourcegrid import outline
 from tileserver.catalogue.footprint import (
     bbox_of,
     boxes_of,
@@ -113,7 +114,7 @@ def test_a_raster_of_mars_is_refused():
 def test_edges_that_are_straight_in_utm_bulge_in_degrees():
     grid = GeoBox(10980, 10980, Affine(10, 0, 600000, 0, -10, 6900000), "EPSG:32633")
     true = grid_footprint(grid)
-    lon, lat = grid.outline("EPSG:4326", 2)
+    lon, lat = outline(grid, "EPSG:4326", 2)
     corners = shapely.Polygon(np.column_stack([lon, lat]).tolist())
     assert true.difference(corners).area > 1e-4
     straight = straight_in(corners, grid.crs, 1000.0)

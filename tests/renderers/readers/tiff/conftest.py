@@ -15,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from renderers.crs import crs_object
+from renderers.gcp import GcpModel
 from renderers.readers.base import Block, BlockId, Level
 from renderers.readers.tiff.index import TiffIndex
 from renderers.readers.tiff.layout import Photometric
@@ -95,15 +96,27 @@ def expected_block(dataset: Any, level: Level, row: int, column: int, bands: lis
     )
 
 
+def check_points(index: TiffIndex, dataset: Any) -> None:
+    """Compare ground control points with GDAL's, in pixel-corner coordinates."""
+    points, _ = dataset.gcps
+    model = index.info.model
+    assert (model is None) == (not points)
+    if isinstance(model, GcpModel):
+        found = np.frombuffer(model.points, "<f8").reshape(4, -1).T
+        np.testing.assert_array_equal(found, [(p.col, p.row, p.x, p.y) for p in points])
+
+
 def check_facts(index: TiffIndex, dataset: Any) -> None:
     info = index.info
     assert info.dtype == dataset.dtypes[0]
     assert info.count + int(index.alpha) == dataset.count
-    if dataset.crs is None:
+    crs = dataset.crs or dataset.gcps[1]
+    if crs is None:
         assert info.crs is None
     else:
         assert info.crs is not None
-        assert crs_object(info.crs) == CRS.from_wkt(dataset.crs.to_wkt())
+        assert crs_object(info.crs) == CRS.from_wkt(crs.to_wkt())
+    check_points(index, dataset)
     if info.transform is None:
         assert dataset.transform == rasterio.Affine.identity()
     else:

@@ -20,11 +20,9 @@ FOLDERS = (
 REFUSED = {
     "slc_complex_int16_gcps.tif": "complex samples",
     "cint_sar.tif": "complex samples",
-    "byte_gcp_pixelispoint.tif": "georeferenced by ground control points",
+    "byte_gcp_pixelispoint.tif": "the GeoKeys name no projected or geographic CRS",
     "byte_rpc.tif": "georeferenced by rational polynomial coefficients",
     "epsg_2853_with_us_feet.tif": "GeoKeys disagree with the EPSG code beside them",
-    "iw-vv.tiff": "georeferenced by ground control points",
-    "s1-vh.tiff": "georeferenced by ground control points",
 }
 #: Files with so many blocks that a random choice of them is compared, with all corners.
 MANY = {

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 
 from renderers.errors import SourceUnsupportedError
+from renderers.gcp import GcpModel
 from renderers.readers.base import BlockId
 from renderers.readers.tiff.reader import TiffReader
 
@@ -333,15 +335,42 @@ async def test_refusals_name_their_reason(
         await open_tiff(path)
 
 
-async def test_ground_control_points_are_refused(
-    tmp_path: Path, open_tiff: Callable[[Path], Awaitable[Any]]
-) -> None:
-    points = [rasterio.control.GroundControlPoint(r, c, c, r) for r in (0, 9) for c in (0, 9)]
-    path = tmp_path / "a.tif"
+def with_points(path: Path, places: list[tuple[float, float]], crs: str) -> Path:
+    """Write a file whose control points lie at (column, row) = (x, y)."""
+    points = [rasterio.control.GroundControlPoint(y, x, x, y) for x, y in places]
     with rasterio.open(
         path, "w", driver="GTiff", width=10, height=10, count=1, dtype="uint8", gcps=points,
-        crs="EPSG:4326",
-    ):  # fmt: skip
-        pass
-    with pytest.raises(SourceUnsupportedError, match="ground control points"):
+        crs=CRS.from_string(crs) if crs else CRS(),
+    ) as dataset:  # fmt: skip
+        dataset.write(np.ones((1, 10, 10), "uint8"))
+    return path
+
+
+async def test_ground_control_points_are_a_grid(
+    tmp_path: Path, compare: Callable[..., Awaitable[Any]]
+) -> None:
+    path = with_points(tmp_path / "a.tif", [(0, 0), (9, 0), (0, 9), (9, 9)], "EPSG:4326")
+    index = (await compare(path)).index
+    assert index.info.geobox is None
+    assert isinstance(index.info.grid, GcpModel)
+
+
+@pytest.mark.parametrize(
+    ("places", "crs", "reason"),
+    [
+        ([(0, 0), (9, 0)], "EPSG:4326", "fewer than three"),
+        ([(0, 0), (3, 3), (9, 9)], "EPSG:4326", "on one line"),
+        ([(0, 0), (9, 0), (9, 9)], "", "without a CRS"),
+        ([(i % 9, i // 9) for i in range(1001)], "EPSG:32632", "more than 1000"),
+    ],
+)
+async def test_points_that_make_no_grid_are_refused(
+    tmp_path: Path,
+    open_tiff: Callable[[Path], Awaitable[Any]],
+    places: list[tuple[float, float]],
+    crs: str,
+    reason: str,
+) -> None:
+    path = with_points(tmp_path / "a.tif", places, crs)
+    with pytest.raises(SourceUnsupportedError, match=reason):
         await open_tiff(path)
