@@ -265,7 +265,7 @@ async def _indexed(
         except SourceError as error:
             raise type(error)(f"{name_of(href)}: {error}", detail=error.detail) from error
         document = with_file_fields(assets[key], file.raster.info)
-        if not document.get("proj:transform"):
+        if file.raster.info.grid is None and not document.get("proj:transform"):
             raise SourceUnsupportedError(f"{name_of(href)} has no georeference")
         stored = StoredIndex(key, file.reader.id, file.etag, file.size, file.raster.to_bytes())
         return document, stored

@@ -106,13 +106,16 @@ def asset_document(asset: Asset) -> dict[str, Any]:
 
 def grid_fields(grid: GeoBox) -> dict[str, Any]:
     """Write a pixel grid in the fields of the projection extension."""
-    authority = re.fullmatch(r"[A-Za-z0-9_.]+:[A-Za-z0-9_.]+", grid.crs)
-    crs = {"proj:code": grid.crs} if authority else {"proj:code": None, "proj:wkt2": grid.crs}
     return {
-        **crs,
+        **_crs_fields(grid.crs),
         "proj:shape": [grid.height, grid.width],
         "proj:transform": [finite(v) for v in grid.transform[:6]],
     }
+
+
+def _crs_fields(crs: str) -> dict[str, Any]:
+    authority = re.fullmatch(r"[A-Za-z0-9_.]+:[A-Za-z0-9_.]+", crs)
+    return {"proj:code": crs} if authority else {"proj:code": None, "proj:wkt2": crs}
 
 
 def _band_document(band: Band) -> dict[str, Any]:
@@ -131,12 +134,13 @@ def with_file_fields(document: Mapping[str, Any], info: RasterInfo) -> dict[str,
     """Return an asset document with what its file says, where the product did not say it.
 
     Where the pixels lie is the file's own matter: items are copied with reduced files beside them.
-    A file without georeference takes the item's grid, scaled to its own size.
+    A file without georeference takes the item's grid, scaled to its own size. Of a grid that no
+    affine describes only CRS and size are told: the file's read index has it.
     """
     grid = info.geobox
     shape, transform = document.get("proj:shape"), document.get("proj:transform")
     crs = document.get("proj:code") or document.get("proj:wkt2")
-    if grid is None and shape and transform and crs:
+    if info.grid is None and shape and transform and crs:
         whole = GeoBox(int(shape[1]), int(shape[0]), Affine(*transform[:6]), crs)
         grid = whole.zoomed(info.width, info.height)
     bands = []
@@ -145,7 +149,13 @@ def with_file_fields(document: Mapping[str, Any], info: RasterInfo) -> dict[str,
         if band.get("nodata") is None and info.nodata is not None:
             merged["nodata"] = finite(info.nodata)
         bands.append(merged)
-    return {**document, "bands": bands, **(grid_fields(grid) if grid is not None else {})}
+    told = {**document, "bands": bands}
+    if grid is not None:
+        told |= grid_fields(grid)
+    elif info.model is not None and info.crs is not None:
+        told |= {**_crs_fields(info.crs), "proj:shape": [info.height, info.width]}
+        told.pop("proj:transform", None)
+    return told
 
 
 def bands_of(item: Mapping[str, Any]) -> list[BandInfo]:

@@ -7,11 +7,17 @@ from renderers.readers.registry import ReaderRegistry
 from renderers.stores import StoreRegistry
 from tileserver.products.base import Access, Candidate, Hints, Product, ProductItem
 from tileserver.products.cog.product import CogProduct
+from tileserver.products.sentinel1.product import Sentinel1Product
 from tileserver.products.sentinel2.product import Sentinel2Product
 from tileserver.products.stac.product import StacProduct
 
 #: The first that recognises a file has it; single rasters come last.
-PRODUCTS: tuple[Product, ...] = (Sentinel2Product(), StacProduct(), CogProduct())
+PRODUCTS: tuple[Product, ...] = (
+    Sentinel1Product(),
+    Sentinel2Product(),
+    StacProduct(),
+    CogProduct(),
+)
 
 
 async def find(

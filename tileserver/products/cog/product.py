@@ -53,16 +53,15 @@ class CogProduct:
         href = candidate.href
         file = await access.indexed(href)
         info = file.raster.info
-        grid = info.geobox
+        grid = info.grid
         if grid is None:
             raise SourceUnsupportedError("the raster has no georeference")
         if np.dtype(info.dtype).kind == "c":
             raise SourceUnsupportedError("rasters of complex numbers are not drawn")
         footprint = grid_footprint(grid)
         bands = await _bands(href, info, access)
-        asset = Asset(
-            "data", href, bands, grid, _MEDIA_TYPES.get(file.reader.id, ""), roles=("data",)
-        )
+        media_type = _MEDIA_TYPES.get(file.reader.id, "")
+        asset = Asset("data", href, bands, info.geobox, media_type, roles=("data",))
         item = make_item(stem_of(href), footprint, hints.time, [asset], {})
         item["collection"] = hints.collection or _collection_id(href)
         template = Collection(

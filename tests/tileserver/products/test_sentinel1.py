@@ -1,0 +1,282 @@
+"""Sentinel-1 GRD: real metadata and control points, pixels that the tests write.
+
+The shared data has real metadata and decimated real images, but no full product: measurement files
+here are small images of known numbers, with the real control points scaled to their size.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+from defusedxml.ElementTree import parse
+from hypothesis import given
+from hypothesis import strategies as st
+from rasterio.control import GroundControlPoint
+from rasterio.transform import GCPTransformer
+from support.application import fill, make_settings, mercator_tile, running, tile_at
+
+from renderers.crs import transform_points
+from renderers.errors import SourceCorruptError, SourceMissingError, SourceUnsupportedError
+from renderers.readers.registry import default_registry
+from tileserver.catalogue.footprint import geojson_footprint
+from tileserver.products.registry import recognise
+from tileserver.products.sentinel1.metadata import (
+    is_manifest,
+    is_product_info,
+    parse_manifest,
+    parse_product_info,
+)
+from tileserver.request import CoverageRequest
+
+NAME = "S1B_IW_GRDH_1SDV_20210401T052623_20210401T052648_026269_032297_ECC8"
+AWS = "S1A_IW_GRDH_20180716_FD5B_decimated"
+#: Pixels of the written images; the product's are 25788 x 16685.
+WIDTH, HEIGHT = 645, 417
+
+
+@pytest.fixture
+def readers(tmp_path):
+    return default_registry(tmp_path / "spool")
+
+
+@pytest.fixture
+def real(shared):
+    return shared / "data/sentinel1"
+
+
+def control_points(safe):
+    """The real geolocation grid, scaled to the size of the written images."""
+    keys = ("pixel", "line", "longitude", "latitude")
+    annotation = next((safe / "annotation").glob("*.xml"))
+    for point in parse(annotation).iter("geolocationGridPoint"):
+        pixel, line, lon, lat = (float(point.find(key).text) for key in keys)
+        yield GroundControlPoint(line / 16685 * HEIGHT, pixel / 25788 * WIDTH, lon, lat)
+
+
+def write_image(path, points, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(
+        path, "w", driver="GTiff", width=WIDTH, height=HEIGHT, count=1, dtype="uint16",
+        gcps=points, crs="EPSG:4326",
+    ) as dataset:  # fmt: skip
+        dataset.write(values, 1)
+
+
+def amplitudes(seed=1):
+    """Smooth numbers, with a border of no data as products have it."""
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    values = 300.0 + 100.0 * np.sin(rows / 40 + seed) + 80.0 * np.cos(columns / 55)
+    values[:, :12] = 0
+    return values.astype(np.uint16)
+
+
+@pytest.fixture
+def safe(real, tmp_path):
+    """A SAFE folder: real manifest, images of the test."""
+    source, folder = real / f"{NAME}.SAFE", tmp_path / "data" / f"{NAME}.SAFE"
+    (folder / "preview").mkdir(parents=True)
+    shutil.copyfile(source / "manifest.safe", folder / "manifest.safe")
+    (folder / "preview/quick-look.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    points = list(control_points(source))
+    for number, polarisation in ((1, "vv"), (2, "vh")):
+        name = f"s1b-iw-grd-{polarisation}-20210401t052623-20210401t052648-026269-032297-00{number}"
+        write_image(folder / f"measurement/{name}.tiff", points, amplitudes(number))
+    return folder
+
+
+def test_manifest(real):
+    data = (real / f"{NAME}.SAFE/manifest.safe").read_bytes()
+    assert is_manifest(data[:4096])
+    assert not is_product_info(data[:4096])
+    product = parse_manifest(data)
+    assert (product.platform, product.mode) == ("sentinel-1b", "IW")
+    assert (product.absolute_orbit, product.relative_orbit) == (26269, 168)
+    assert product.orbit_state == "descending"
+    assert product.start.isoformat() == "2021-04-01T05:26:23.794457+00:00"
+    assert product.stop.isoformat() == "2021-04-01T05:26:48.793373+00:00"
+    assert set(product.measurements) == set(product.calibrations) == {"vv", "vh"}
+    assert product.measurements["vh"].endswith("026269-032297-002.tiff")
+    assert product.quicklook == "preview/quick-look.png"
+    assert product.footprint.bounds == pytest.approx((8.772268, 45.614502, 12.446052, 47.512238))
+
+
+def test_product_info(real):
+    data = (real / AWS / "productInfo.json").read_bytes()
+    assert is_product_info(data[:4096])
+    assert not is_manifest(data[:4096])
+    product = parse_product_info(data)
+    assert product.id.startswith("S1A_IW_GRDH_1SDV_20180716T004042")
+    assert (product.platform, product.mode, product.orbit_state) == ("sentinel-1a", "IW", None)
+    # 22812 - 73 = 129 * 175 + 164
+    assert (product.absolute_orbit, product.relative_orbit) == (22812, 165)
+    assert product.measurements == {"vv": "measurement/iw-vv.tiff", "vh": "measurement/iw-vh.tiff"}
+    assert product.calibrations["vv"] == "annotation/calibration/calibration-iw-vv.xml"
+    assert product.footprint.bounds[0] == pytest.approx(75.605247)
+
+
+def test_other_products_are_refused_by_name(real):
+    manifest = (real / f"{NAME}.SAFE/manifest.safe").read_bytes()
+    slc = manifest.replace(b"<s1sarl1:productType>GRD<", b"<s1sarl1:productType>SLC<")
+    assert slc != manifest
+    with pytest.raises(SourceUnsupportedError, match="other than GRD"):
+        parse_manifest(slc)
+    document = json.loads((real / AWS / "productInfo.json").read_bytes())
+    document["productType"] = "SLC"
+    assert not is_product_info(json.dumps(document).encode())
+    with pytest.raises(SourceUnsupportedError, match="other than GRD"):
+        parse_product_info(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    "element", ["orbitNumber", "startTime", "coordinates", "pass", "mode", "familyName"]
+)
+def test_a_manifest_without_what_every_product_has(real, element):
+    manifest = (real / f"{NAME}.SAFE/manifest.safe").read_text()
+    without = re.sub(rf"(<\w+:{element}(?: [^>]*)?>)[^<]+", r"\1", manifest)
+    assert without != manifest
+    with pytest.raises(SourceCorruptError):
+        parse_manifest(without.encode())
+
+
+def test_a_manifest_cannot_name_files_elsewhere(real):
+    manifest = (real / f"{NAME}.SAFE/manifest.safe").read_text()
+    for place in ("../../secret/x-vv-1.tiff", "/secret/x-vv-1.tiff"):
+        changed = re.sub(r'href="\./measurement/[^"]+"', f'href="{place}"', manifest)
+        with pytest.raises(SourceCorruptError, match="outside"):
+            parse_manifest(changed.encode())
+
+
+@given(data=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+def test_other_bytes_are_refused(data):
+    for read in (parse_manifest, parse_product_info):
+        with pytest.raises((SourceCorruptError, SourceUnsupportedError)):
+            read(data)
+
+
+@given(data=st.data())
+def test_damaged_documents_are_refused_or_read(data, damaged):
+    document = dict(damaged)
+    key = data.draw(st.sampled_from(sorted(document)))
+    document[key] = data.draw(
+        st.one_of(
+            st.none(),
+            st.integers(),
+            st.text(max_size=5),
+            st.lists(st.integers()),
+            st.dictionaries(st.text(max_size=3), st.integers()),
+        )
+    )
+    with contextlib.suppress(SourceCorruptError, SourceUnsupportedError):
+        parse_product_info(json.dumps(document).encode())
+
+
+@pytest.fixture(scope="module")
+def damaged(shared):
+    return json.loads((shared / "data/sentinel1" / AWS / "productInfo.json").read_bytes())
+
+
+async def test_a_safe_folder_is_one_item(safe, stores, readers):
+    (found,) = await recognise(str(safe), stores, readers)
+    item = found.item
+    assert (item["id"], item["collection"]) == (NAME, "sentinel-1-grd")
+    assert item["properties"] == {
+        "datetime": "2021-04-01T05:26:23.794Z",
+        "start_datetime": "2021-04-01T05:26:23.794Z",
+        "end_datetime": "2021-04-01T05:26:48.793Z",
+        "platform": "sentinel-1b",
+        "constellation": "sentinel-1",
+        "instruments": ["c-sar"],
+        "sar:instrument_mode": "IW",
+        "sar:frequency_band": "C",
+        "sar:polarizations": ["VH", "VV"],
+        "sar:product_type": "GRD",
+        "sat:absolute_orbit": 26269,
+        "sat:relative_orbit": 168,
+        "sat:orbit_state": "descending",
+    }
+    assert list(item["assets"]) == ["vv", "vh", "thumbnail"]
+    assert item["assets"]["vv"]["bands"][0]["nodata"] == 0
+    assert item["assets"]["thumbnail"]["href"].endswith("preview/quick-look.png")
+    assert [b.name for b in found.template.bands] == ["vv", "vh"]
+    assert "Copernicus" in found.template.attribution
+    told = parse_manifest((safe / "manifest.safe").read_bytes()).footprint
+    outline = geojson_footprint(item["geometry"])
+    assert outline.intersection(told).area > 0.97 * told.area
+    assert outline.area < 1.03 * told.area
+
+
+async def test_a_renamed_folder_is_named_by_its_manifest(safe, stores, readers):
+    folder = safe.rename(safe.with_name("download (1)"))
+    (found,) = await recognise(str(folder), stores, readers)
+    assert found.item["id"] == "S1B_IW_GRD_20210401T052623_20210401T052648_026269"
+
+
+async def test_the_layout_on_aws(real, stores, readers):
+    (found,) = await recognise(str(real / AWS), stores, readers)
+    assert found.item["id"].startswith("S1A_IW_GRDH_1SDV_20180716T004042")
+    assert list(found.item["assets"]) == ["vv"]
+    assert found.item["properties"]["sat:relative_orbit"] == 165
+    assert "sat:orbit_state" not in found.item["properties"]
+
+
+async def test_both_documents_in_one_folder_are_one_product(real, safe, stores, readers):
+    """As on AWS: the manifest says the orbit's direction, productInfo.json the files' names."""
+    document = json.loads((real / AWS / "productInfo.json").read_bytes())
+    (safe / "productInfo.json").write_text(json.dumps(document))
+    for path in list((safe / "measurement").iterdir()):
+        path.rename(path.with_name(f"iw-{path.name[11:13]}.tiff"))
+    (found,) = await recognise(str(safe), stores, readers)
+    assert found.item["id"] == document["id"]
+    assert found.item["properties"]["sat:orbit_state"] == "descending"
+    assert list(found.item["assets"])[:2] == ["vv", "vh"]
+
+
+async def test_a_product_without_images(safe, stores, readers):
+    shutil.rmtree(safe / "measurement")
+    with pytest.raises(SourceMissingError, match="none of its image files"):
+        await recognise(str(safe), stores, readers)
+
+
+def gdal_pixels(box, points):
+    """Column and row of each pixel centre of a map by GDAL's own spline."""
+    columns, rows = np.meshgrid(np.arange(box.width) + 0.5, np.arange(box.height) + 0.5)
+    lon, lat = transform_points(box.crs, "EPSG:4326", *box.to_crs(columns, rows))
+    with GCPTransformer(points, tps=True) as spline:
+        found = spline.rowcol(lon.ravel(), lat.ravel(), op=np.floor)
+    row, column = (np.reshape(v, lon.shape).astype(int) for v in found)
+    inside = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < HEIGHT)
+    return np.clip(column, 0, WIDTH - 1), np.clip(row, 0, HEIGHT - 1), inside
+
+
+@pytest.mark.parametrize("zoom", [7, 9])
+async def test_a_map_shows_each_pixel_where_gdal_s_spline_puts_it(real, safe, tmp_path, zoom):
+    settings = make_settings(tmp_path, file_roots=[tmp_path])
+    (outcome,) = await fill(settings, [str(safe)])
+    assert (outcome.status, outcome.missing) == ("added", ())
+    box = mercator_tile(*tile_at(9.0, 46.3, zoom))
+    async with running(settings) as app:
+        asked = CoverageRequest("sentinel-1-grd", ("vv", "vh"), box)
+        raster = await app.services.pipeline.coverage(asked)
+    column, row, inside = gdal_pixels(box, list(control_points(real / f"{NAME}.SAFE")))
+    for number in (1, 2):
+        expected = np.where(inside, amplitudes(number)[row, column], 0)
+        # positions are right to a hundredth of a pixel, so some fall to the neighbour
+        assert (raster.data[number - 1] * raster.valid == expected).mean() > 0.97
+    assert 0.1 < inside.mean() < 1.0
+    assert (raster.valid == (inside & (column >= 12))).mean() > 0.99
+
+
+async def test_a_tile_is_drawn(safe, tmp_path):
+    settings = make_settings(tmp_path, file_roots=[tmp_path])
+    await fill(settings, [str(safe)])
+    z, x, y = tile_at(10.6, 46.5, 8)
+    async with running(settings) as app:
+        reply = await app.get(f"/tiles/sentinel-1-grd/vv/WebMercatorQuad/{z}/{x}/{y}.png")
+        assert reply.status_code == 200, reply.text
+        assert reply.headers["content-type"] == "image/png"
+        empty = await app.get(f"/tiles/sentinel-1-grd/vv/WebMercatorQuad/{z}/0/0.png")
+    assert len(reply.content) > 10 * len(empty.content)
