@@ -7,6 +7,7 @@ from renderers.readers.registry import ReaderRegistry
 from renderers.stores import StoreRegistry
 from tileserver.products.base import Access, Candidate, Hints, Product, ProductItem
 from tileserver.products.cog.product import CogProduct
+from tileserver.products.landsat.product import LandsatProduct
 from tileserver.products.sentinel1.product import Sentinel1Product
 from tileserver.products.sentinel2.product import Sentinel2Product
 from tileserver.products.stac.product import StacProduct
@@ -15,6 +16,7 @@ from tileserver.products.stac.product import StacProduct
 PRODUCTS: tuple[Product, ...] = (
     Sentinel1Product(),
     Sentinel2Product(),
+    LandsatProduct(),
     StacProduct(),
     CogProduct(),
 )

@@ -38,7 +38,7 @@ async def test_genuine_products_of_every_kind(shared, tools):
         ("added", "sentinel-2-l2a"),
         ("added", "Copernicus_DSM_COG_10_N00_00_E006_00_DEM"),
         ("added", "ESA_WorldCover_10m_2021_v200_N00E006_Map"),
-        ("added", "landsat-c2l2-sr"),
+        ("added", "landsat-c2-l2"),
     ]
     by_id = {c.id: c for c in await tools.catalogue.collections()}
     assert list(by_id) == list(dict.fromkeys(o.collection for o in outcomes))
