@@ -26,7 +26,7 @@ from renderers.partial import PartialLoad, ReadableFile, part_of
 from renderers.pyramids.pyramids import Pyramids
 from renderers.readers.base import Block, BlockId, PixelWindow, RasterIndex, Reader
 from renderers.readers.registry import ReaderRegistry
-from renderers.scene import BandAsset, ObjectRef
+from renderers.scene import BandAsset
 from renderers.sourcegrid import SourceGrid
 from renderers.stores import ByteSource, StoreRegistry
 from renderers.together import together
@@ -480,5 +480,6 @@ def grid_of(asset: BandAsset, file: OpenFile) -> SourceGrid | None:
 
 def unpinned(asset: BandAsset) -> BandAsset:
     """Return the asset without its stored index and ETag, to be looked at anew."""
-    ref = ObjectRef(asset.ref.store, asset.ref.path)
+    window = asset.ref.window
+    ref = replace(asset.ref, etag=None, size=None if window is None else window[1])
     return replace(asset, ref=ref, index=None, reader="")

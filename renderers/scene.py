@@ -15,18 +15,25 @@ class ObjectRef:
         store: Opaque id of the store *and* its credential, from the store registry.
         path: Key inside the store.
         etag: ETag the object had when it was indexed; ranges are then sent with If-Match.
-        size: Bytes, where known.
+        size: Bytes, where known; those of the window where there is one.
+        window: First byte and length of a file that lies inside the object as it is, a stored
+            member of an archive; None for the object itself.
     """
 
     store: str
     path: str
     etag: str | None = None
     size: int | None = None
+    window: tuple[int, int] | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Cache key of the object's content."""
-        return self.store, self.path, self.etag or ""
+        if self.window is None:
+            return self.store, self.path, self.etag or ""
+        # NUL, which no address may hold: no other object's path reads like this
+        first, length = self.window
+        return self.store, f"{self.path}\0{first}+{length}", self.etag or ""
 
 
 @dataclass(frozen=True, slots=True)

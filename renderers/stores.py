@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -56,6 +56,12 @@ atexit.register(time.sleep, _REST)
 
 #: Threads that read local files: enough for a mount whose answers take a while.
 DISK_THREADS = 16
+
+
+#: A member of an archive with its place in it, as `member_href` writes it.
+_MEMBER = re.compile(
+    r"(?P<archive>[^#]+\.zip)!/[^#]*#(?P<first>[0-9]{1,15})\+(?P<length>[0-9]{1,15})", re.IGNORECASE
+)
 
 
 class ByteRange(NamedTuple):
@@ -206,7 +212,10 @@ def coalesce(
 
 
 class ByteSource:
-    """Range reads of one object; ranges of an indexed object carry If-Match."""
+    """Range reads of one object; ranges of an indexed object carry If-Match.
+
+    Of an object with a window (see `ObjectRef`), all offsets and sizes are those of the window.
+    """
 
     def __init__(self, registry: "StoreRegistry", store: Any, ref: ObjectRef) -> None:
         self._registry = registry
@@ -225,7 +234,10 @@ class ByteSource:
 
         Raises:
             SourceForbiddenError: A link that leads out of the allowed folders.
+            SourceMissingError: This one lies inside an archive, which has files beside it.
         """
+        if self.ref.window is not None:
+            raise SourceMissingError("nothing lies beside a member of an archive")
         ref = self._registry.beside(self.ref, suffix)
         pinned = ObjectRef(ref.store, ref.path, etag, size)
         return ByteSource(self._registry, self._store, pinned)
@@ -238,17 +250,16 @@ class ByteSource:
         """
         if self._local:
             found = await self._ask(self._registry.on_disk(localfiles.facts, self._local))
-            return ObjectMeta(found.size, found.etag)
+            return ObjectMeta(self._visible(found.size), found.etag)
         meta = await self._ask(obstore.head_async(self._store, self.ref.path))
-        return ObjectMeta(int(meta["size"]), meta["e_tag"])
+        return ObjectMeta(self._visible(int(meta["size"])), meta["e_tag"])
 
     async def pinned(self) -> "ByteSource":
         """Return this source with size and ETag filled in, asking the store where needed."""
         if self.ref.etag is not None and self.ref.size is not None:
             return self
         meta = await self.head()
-        ref = ObjectRef(self.ref.store, self.ref.path, meta.etag, meta.size)
-        return ByteSource(self._registry, self._store, ref)
+        return self._as_of(meta.etag, meta.size)
 
     async def first(self, length: int) -> tuple["ByteSource", bytes]:
         """Read the first bytes and pin size and ETag by the same answer, in one round.
@@ -266,8 +277,7 @@ class ByteSource:
             return self, b""
         if self._local:
             found, (head,) = await self._from_disk([ByteRange(0, length)])
-            ref = ObjectRef(self.ref.store, self.ref.path, found.etag, found.size)
-            return ByteSource(self._registry, self._store, ref), head
+            return self._as_of(found.etag, self._visible(found.size)), head
         try:
             result, head = await self._answer(ByteRange(0, length))
         except SourceUnavailableError:
@@ -277,8 +287,7 @@ class ByteSource:
                 return source, b""
             raise
         meta = result.meta
-        ref = ObjectRef(self.ref.store, self.ref.path, meta["e_tag"], int(meta["size"]))
-        return ByteSource(self._registry, self._store, ref), head
+        return self._as_of(meta["e_tag"], self._visible(int(meta["size"]))), head
 
     async def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
         """Read several ranges in one round: near ones merged, all requests sent at once.
@@ -311,9 +320,34 @@ class ByteSource:
                 raise SourceCorruptError("the file is shorter than its index says")
         return parts
 
+    def _as_of(self, etag: str | None, size: int) -> "ByteSource":
+        ref = replace(self.ref, etag=etag, size=size)
+        return ByteSource(self._registry, self._store, ref)
+
+    def _visible(self, size: int) -> int:
+        """Return the bytes that are seen of an object of a size.
+
+        Raises:
+            SourceCorruptError: The window ends past the object.
+        """
+        if self.ref.window is None:
+            return size
+        first, length = self.ref.window
+        if first + length > size:
+            raise SourceCorruptError("the archive is shorter than its directory says")
+        return length
+
+    def _placed(self, wanted: ByteRange) -> ByteRange:
+        """Return where a range lies in the object, cut at the end of the window."""
+        if self.ref.window is None:
+            return wanted
+        first, length = self.ref.window
+        return ByteRange(first + wanted.start, first + min(wanted.stop, length))
+
     async def _from_disk(
         self, ranges: Sequence[ByteRange]
     ) -> tuple[localfiles.FileFacts, list[bytes]]:
+        ranges = [self._placed(r) for r in ranges]
         work = self._registry.on_disk(localfiles.read, self._local, self.ref.etag, ranges)
         found, parts = await self._ask(work)
         # Counted as a store across a network would be asked.
@@ -344,7 +378,7 @@ class ByteSource:
         return (await self._answer(wanted))[1]
 
     async def _answer(self, wanted: ByteRange) -> tuple["GetResult", bytes]:
-        options: GetOptions = {"range": (wanted.start, wanted.stop)}
+        options: GetOptions = {"range": tuple(self._placed(wanted))}
         if self.ref.etag is not None:
             options["if_match"] = self.ref.etag
         result = await self._ask(obstore.get_async(self._store, self.ref.path, options=options))
@@ -403,12 +437,18 @@ class StoreRegistry:
         """Return the object that an address names.
 
         Args:
-            href: `s3://bucket/key`, `https://host/path`, `file:///path` or an absolute path.
+            href: `s3://bucket/key`, `https://host/path`, `file:///path` or an absolute path; also
+                a member of an archive, as `member_href` writes it.
 
         Raises:
             SourceForbiddenError: The location is not among the allowed ones.
             SourceUnsupportedError: A scheme we do not read, or no address at all.
         """
+        member = _MEMBER.fullmatch(href)
+        if member is not None:
+            first, length = int(member["first"]), int(member["length"])
+            archive = self.resolve(member["archive"])
+            return replace(archive, size=length, window=(first, length))
         try:
             parts = urlsplit(href)
         except ValueError as error:
@@ -532,6 +572,18 @@ class StoreRegistry:
             config["session_token"] = options.session_token
         scheme = urlsplit(options.endpoint or "https://").scheme
         return S3Store(bucket, config=config, client_options=self._client(scheme), **self._retry())
+
+
+def member_href(archive: str, member: str, first: int, length: int) -> str:
+    """Return the address of a file that lies uncompressed inside a ZIP archive.
+
+    Args:
+        archive: Address of the archive.
+        member: Its name there, for people: the place alone is read.
+        first: First byte of its content in the archive.
+        length: Bytes of its content.
+    """
+    return f"{archive}!/{member}#{first}+{length}"
 
 
 def href_of_path(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Reads style files: YAML with a list `styles` of definitions, see `styles.definition`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from styles.errors import DefinitionError, StyleError
 from styles.model import Style
 
 Where = tuple[str | int, ...]
+#: Line numbers, from 1, by keys and list positions that lead there.
+Lines = Mapping[Where, int]
 
 
 def load_file(path: Path) -> tuple[Style, ...]:
@@ -28,15 +31,34 @@ def load_text(text: str, name: str) -> tuple[Style, ...]:
     Raises:
         StyleError: Not YAML, or a definition is wrong; the message has name, line and key.
     """
+    document, lines = read_yaml(text, name)
+    return _styles(document, lines, name)
+
+
+def read_yaml(text: str, name: str) -> tuple[Any, Lines]:
+    """Parse a YAML text without aliases and repeated keys; `name` stands for it in messages.
+
+    Returns:
+        Its content, and the line of every key and list item.
+
+    Raises:
+        StyleError: It is not such a text; the message has name and line.
+    """
     lines: dict[Where, int] = {}
     try:
-        document = _document(text, lines)
+        return _document(text, lines), lines
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise StyleError(f"{name}, line {line}: {error.problem}") from error
     except (yaml.YAMLError, DefinitionError, ValueError, RecursionError) as error:
         raise StyleError(f"{name}: {error}") from error
-    return _styles(document, lines, name)
+
+
+def line_of(lines: Lines, path: Where) -> int:
+    """Return the line of a path, or of the nearest thing around it; 1 where there is none."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
 
 
 def _document(text: str, lines: dict[Where, int]) -> Any:
@@ -50,7 +72,7 @@ def _document(text: str, lines: dict[Where, int]) -> Any:
         loader.dispose()
 
 
-def _styles(document: Any, lines: dict[Where, int], name: str) -> tuple[Style, ...]:
+def _styles(document: Any, lines: Lines, name: str) -> tuple[Style, ...]:
     if not isinstance(document, dict) or set(document) != {"styles"}:
         raise StyleError(f"{name}, line 1: the only key is styles")
     if not isinstance(document["styles"], list):
@@ -62,19 +84,12 @@ def _styles(document: Any, lines: dict[Where, int], name: str) -> tuple[Style, .
             style = parse_definition(definition)
         except DefinitionError as error:
             raise StyleError(
-                f"{name}, line {_line(lines, (*top, *error.path))}: {error}"
+                f"{name}, line {line_of(lines, (*top, *error.path))}: {error}"
             ) from error
         if style.id in styles:
-            raise StyleError(f"{name}, line {_line(lines, top)}: the id {style.id} is used twice")
+            raise StyleError(f"{name}, line {line_of(lines, top)}: the id {style.id} is used twice")
         styles[style.id] = style
     return tuple(styles.values())
-
-
-def _line(lines: dict[Where, int], path: Where) -> int:
-    """Return the line of a path, or of the nearest thing around it."""
-    while path not in lines:
-        path = path[:-1]
-    return lines[path]
 
 
 def _collect(node: yaml.Node | None, path: Where, lines: dict[Where, int], seen: set[int]) -> None:

@@ -289,8 +289,8 @@ class GdalReader(Reader):
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     async def _local(self, source: ByteSource) -> Path:
-        """Return the file's path: its own when it is local, else that of the copy."""
-        if source.ref.store != "file":
+        """Return the file's path: its own when it is a local file, else that of the copy."""
+        if source.ref.store != "file" or source.ref.window is not None:
             return await self._spool.copy(source, self._files)
         if (await source.head()).etag != source.ref.etag:
             raise SourceChangedError("a source file has changed", detail=source.ref.path)

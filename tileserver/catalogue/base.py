@@ -9,6 +9,12 @@ from renderers.geobox import Bounds
 from renderers.scene import Scene
 from tileserver.timeaxis import TimeSpan
 
+#: Key of `Collection.extra` of collections that a description says all of, with the description's
+#: digest: a changed description changes them.
+DESCRIBED = "described"
+#: Key of `Collection.extra` of collections whose styles are named: their bands choose no others.
+STYLED = "styled"
+
 
 class ClassInfo(NamedTuple):
     """One class of a classified band: stored value, name, RGBA colour."""

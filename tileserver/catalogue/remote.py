@@ -115,13 +115,13 @@ class RemoteCatalogue:
         ref = scene.bands[band].ref
         stored = StoredIndex("", reader, ref.etag, ref.size, index)
         if len(index) <= self._indexes.maxsize:
-            self._indexes[ref.store, ref.path] = stored
+            self._indexes[ref.key[:2]] = stored
 
     def _scene(self, collection: Collection, entry: _Entry) -> Scene:
         indexes = {}
         for key, asset in data_assets(entry.document).items():
             ref = self._stores.resolve(asset["href"])
-            stored = self._indexes.get((ref.store, ref.path))
+            stored = self._indexes.get(ref.key[:2])
             if stored is not None:
                 indexes[key] = stored
         return scene_of({**entry.document, "collection": collection.id}, self._stores, indexes)

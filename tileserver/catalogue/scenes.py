@@ -8,7 +8,7 @@ asset that is read, and scale, offset, nodata in its bands.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from renderers.errors import SourceCorruptError
 from renderers.geobox import Bounds, GeoBox
-from renderers.scene import BandAsset, ObjectRef, Scene
+from renderers.scene import BandAsset, Scene
 from renderers.stores import StoreRegistry
 from tileserver.catalogue.documents import parse_instant
 from tileserver.catalogue.footprint import boxes_of, geojson_footprint, straight_in, wrap
@@ -185,7 +185,7 @@ def _bands(
 ) -> Iterator[tuple[str, str, BandAsset]]:
     ref = stores.resolve(asset["href"])
     if index is not None:
-        ref = ObjectRef(ref.store, ref.path, index.etag, index.size)
+        ref = replace(ref, etag=index.etag, size=index.size)
     grid = asset_grid(asset)
     for number, band in enumerate(asset["bands"], start=1):
         nodata = band.get("nodata")

@@ -137,7 +137,7 @@ class Writer:
                 raise CatalogueError("the item of a read index is gone")
             for key, asset in data_assets(json.loads(row[1])).items():
                 place = self._stores.resolve(asset["href"])
-                if (place.store, place.path) == (ref.store, ref.path):
+                if (place.store, place.path, place.window) == (ref.store, ref.path, ref.window):
                     index = StoredIndex(key, reader, ref.etag, ref.size, data)
                     self._store_indexes(row[0], [index])
                     return int(row[0])

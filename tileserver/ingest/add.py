@@ -16,7 +16,7 @@ from renderers.errors import SourceError, SourceMissingError, SourceUnsupportedE
 from renderers.readers.registry import ReaderRegistry
 from renderers.stores import StoreRegistry
 from styles.registry import StyleRegistry
-from tileserver.catalogue.base import Collection
+from tileserver.catalogue.base import DESCRIBED, Collection
 from tileserver.catalogue.combined import CombinedCatalogue
 from tileserver.catalogue.documents import with_bands
 from tileserver.catalogue.errors import CatalogueError, UnknownItemError
@@ -241,13 +241,35 @@ def merged(
         template: As the product would make it.
         item: Canonical document of the item.
         library: The styles that are shipped.
+
+    Raises:
+        SourceUnsupportedError: A description is to say what a collection of another origin is.
     """
     if have is None:
         return with_styles(template, item, library)
+    told = template.extra.get(DESCRIBED)
+    if told is not None and told != have.extra.get(DESCRIBED):
+        have = _as_described(have, template)
     joined = with_bands(have, template.bands)
     if joined.bands != have.bands or not have.styles:
         joined = with_styles(joined, item, library)
     return replace(joined, max_zoom=max(have.max_zoom, template.max_zoom))
+
+
+def _as_described(have: Collection, template: Collection) -> Collection:
+    """Return a collection with what its description says by now.
+
+    Raises:
+        SourceUnsupportedError: It was made otherwise, so that nobody meant it to be described.
+    """
+    if DESCRIBED not in have.extra:
+        raise SourceUnsupportedError("there is a collection of this id without a description")
+    named = {b.name for b in template.bands}
+    others = tuple(b for b in have.bands if b.name not in named)
+    return replace(
+        template, bbox=have.bbox, time=have.time, bands=(*template.bands, *others),
+        min_zoom=have.min_zoom, max_zoom=have.max_zoom,
+    )  # fmt: skip
 
 
 async def _indexed(
@@ -265,6 +287,7 @@ async def _indexed(
         except SourceError as error:
             raise type(error)(f"{name_of(href)}: {error}", detail=error.detail) from error
         document = with_file_fields(assets[key], file.raster.info)
+        document["href"] = await access.address(href)
         if file.raster.info.grid is None and not document.get("proj:transform"):
             raise SourceUnsupportedError(f"{name_of(href)} has no georeference")
         stored = StoredIndex(key, file.reader.id, file.etag, file.size, file.raster.to_bytes())

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from styles.registry import StyleRegistry
-from tileserver.catalogue.base import BandInfo, Collection
+from tileserver.catalogue.base import STYLED, BandInfo, Collection
 from tileserver.catalogue.scenes import data_assets
 
 #: Styles that capabilities advertise; all others of the library work by name.
@@ -19,7 +19,8 @@ def with_styles(
 ) -> Collection:
     """Return the collection with the styles that its bands and this item's files allow.
 
-    Own styles of the collection stay unless this item makes one of the same id.
+    Own styles of the collection stay unless this item makes one of the same id. A collection whose
+    description names styles keeps those.
 
     Args:
         collection: With the bands of all its items.
@@ -27,6 +28,8 @@ def with_styles(
         library: The styles that are shipped.
     """
     painted = _painted(collection, item)
+    if collection.extra.get(STYLED):
+        return collection
     fitting = [s for s in library.available(collection.band_names) if painted or s.id != _PICTURE]
     shared = [s.id for s in fitting]
     covered = {name for s in fitting for name in s.bands}

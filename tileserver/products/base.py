@@ -10,8 +10,11 @@ from typing import Any, NamedTuple, Protocol
 from renderers.errors import SourceMissingError, SourceUnsupportedError
 from renderers.readers.base import RasterIndex, Reader
 from renderers.readers.registry import ReaderRegistry
-from renderers.stores import StoreRegistry
+from renderers.readers.tiff.facts import read_tags
+from renderers.readers.tiff.header import read_header
+from renderers.stores import ByteSource, StoreRegistry
 from tileserver.catalogue.base import Collection
+from tileserver.products import archive
 from tileserver.products.http import HttpFetcher
 
 #: Bytes of a file's beginning that products may look at to recognise it.
@@ -60,7 +63,8 @@ class Access:
     readers: ReaderRegistry
     fetcher: HttpFetcher = field(init=False)
     _heads: dict[str, bytes] = field(default_factory=dict)
-    _files: dict[str, "asyncio.Task[IndexedFile]"] = field(default_factory=dict)
+    _files: dict[str, "asyncio.Future[IndexedFile]"] = field(default_factory=dict)
+    _archives: dict[str, archive.Archive] = field(default_factory=dict)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
 
     def __post_init__(self) -> None:
@@ -74,7 +78,10 @@ class Access:
         """
         if href not in self._heads:
             async with self._gate:
-                if href.startswith(("http://", "https://")):
+                if (inside := archive.split(href)) is not None:
+                    opened = await self._archive(inside[0])
+                    self._heads[href] = await opened.content(inside[1], HEAD, cut=True)
+                elif href.startswith(("http://", "https://")):
                     self._heads[href] = await self.fetcher.head(href, HEAD)
                 else:
                     source = await self.stores.open(self.stores.resolve(href)).pinned()
@@ -89,6 +96,8 @@ class Access:
             SourceUnsupportedError: It is larger than `DOCUMENT_LIMIT`.
             SourceError: Other kinds, by what the store answered.
         """
+        if (inside := archive.split(href)) is not None:
+            return await (await self._archive(inside[0])).content(inside[1], DOCUMENT_LIMIT)
         if href.startswith(("http://", "https://")):
             return await self.fetcher.get(href, DOCUMENT_LIMIT)
         return await self.stores.open(self.stores.resolve(href)).read_all(DOCUMENT_LIMIT)
@@ -96,10 +105,31 @@ class Access:
     async def files(self, href: str) -> tuple[str, ...]:
         """Return the addresses below a folder, sorted; just the address itself for a file.
 
+        Files inside a ZIP archive come as `archive.zip!/name`.
+
         Raises:
             SourceMissingError: There is nothing at the address.
             SourceError: Other kinds, by what the store answered.
         """
+        if (inside := archive.split(href)) is not None:
+            return (await self._archive(inside[0])).addresses(inside[1])
+        found: list[str] = []
+        for file in await self._listed(href):
+            found += await self._members(file) if archive.may_be_archive(file) else (file,)
+        return tuple(found)
+
+    async def _members(self, href: str) -> Sequence[str]:
+        if not (await self.head(href)).startswith(b"PK"):
+            return (href,)
+        return (await self._archive(href)).addresses()
+
+    async def _archive(self, href: str) -> archive.Archive:
+        if href not in self._archives:
+            source = self.stores.open(self.stores.resolve(href))
+            self._archives[href] = await archive.open_archive(href, source)
+        return self._archives[href]
+
+    async def _listed(self, href: str) -> tuple[str, ...]:
         if href.startswith(("http://", "https://")):
             return (href,)
         ref = self.stores.resolve(href)
@@ -129,15 +159,50 @@ class Access:
             self._files[href] = asyncio.ensure_future(self._index(href))
         return await asyncio.shield(self._files[href])
 
+    def replace(self, href: str, file: IndexedFile) -> None:
+        """Have a file read by another reader or index than its content alone tells."""
+        self._files[href] = asyncio.get_running_loop().create_future()
+        self._files[href].set_result(file)
+
+    async def address(self, href: str) -> str:
+        """Return the address that the catalogue keeps: a member of an archive with its place.
+
+        Raises:
+            SourceUnsupportedError: The member is compressed.
+            SourceError: Other kinds, by what the store answered.
+        """
+        inside = archive.split(href)
+        if inside is None or "#" in inside[1]:  # with its place already
+            return href
+        return await (await self._archive(inside[0])).place(inside[1])
+
+    async def open(self, href: str) -> ByteSource:
+        """Return the byte source of a file.
+
+        Raises:
+            SourceError: One of its kinds, as from `address`, or the location is not allowed.
+        """
+        return self.stores.open(self.stores.resolve(await self.address(href)))
+
+    async def tags(self, href: str) -> dict[str, str]:
+        """Return what a GeoTIFF's producer says of the whole image (GDAL_METADATA), by name.
+
+        Raises:
+            SourceError: One of its kinds, by what the store or the file says.
+        """
+        header = await read_header(await self.open(href))
+        return read_tags(header.directories[0])
+
     async def _index(self, href: str) -> IndexedFile:
         async with self._gate:
-            source = await self.stores.open(self.stores.resolve(href)).pinned()
+            source = await (await self.open(href)).pinned()
             reader, index = await self.readers.identify(source)
         return IndexedFile(reader, index, source.ref.etag, source.ref.size)
 
     def forget(self) -> None:
         """Drop what was read, once the products of one address are stored."""
         self._heads.clear()
+        self._archives.clear()
         self._files.clear()
 
 

@@ -7,17 +7,28 @@ from renderers.readers.registry import ReaderRegistry
 from renderers.stores import StoreRegistry
 from tileserver.products.base import Access, Candidate, Hints, Product, ProductItem
 from tileserver.products.cog.product import CogProduct
+from tileserver.products.copernicus_dem.product import CopernicusDem
+from tileserver.products.corine.product import Corine
+from tileserver.products.described.product import DescribedProduct
+from tileserver.products.esa_worldcover.product import EsaWorldCover
 from tileserver.products.landsat.product import LandsatProduct
+from tileserver.products.s2glc.product import S2glc
 from tileserver.products.sentinel1.product import Sentinel1Product
 from tileserver.products.sentinel2.product import Sentinel2Product
 from tileserver.products.stac.product import StacProduct
 
-#: The first that recognises a file has it; single rasters come last.
+#: The first that recognises a file has it: what users describe themselves, then deliveries of many
+#: files, then grids known by their content, then any other raster.
 PRODUCTS: tuple[Product, ...] = (
+    DescribedProduct(),
     Sentinel1Product(),
     Sentinel2Product(),
     LandsatProduct(),
     StacProduct(),
+    CopernicusDem(),
+    EsaWorldCover(),
+    Corine(),
+    S2glc(),
     CogProduct(),
 )
 

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Collection
 from typing import NamedTuple
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 from defusedxml import DefusedXmlException, ElementTree
@@ -133,22 +133,40 @@ def read_bands(directory: Directory, count: int) -> BandFacts:
         SourceUnsupportedError: The tag is not readable XML.
     """
     scales, offsets, names = [1.0] * count, [0.0] * count, [""] * count
-    text = directory.data(Tag.GDAL_METADATA).split(b"\0")[0]
-    if text.strip():
-        try:
-            root = ElementTree.fromstring(text)
-        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-            raise SourceUnsupportedError("GDAL_METADATA is not readable") from error
-        for item in root.iter("Item"):
-            band, role = _integer(item.get("sample")), item.get("role")
-            if band is None or not 0 <= band < count:
-                continue
-            if role == "description":
-                names[band] = _unescape(item.text or "")
-            elif role in ("scale", "offset"):
-                values = scales if role == "scale" else offsets
-                values[band] = _finite(item.text or "")
+    for item in _items(directory):
+        band, role = _integer(item.get("sample")), item.get("role")
+        if band is None or not 0 <= band < count:
+            continue
+        if role == "description":
+            names[band] = _unescape(item.text or "")
+        elif role in ("scale", "offset"):
+            values = scales if role == "scale" else offsets
+            values[band] = _finite(item.text or "")
     return BandFacts(tuple(scales), tuple(offsets), tuple(names))
+
+
+def read_tags(directory: Directory) -> dict[str, str]:
+    """Return what GDAL_METADATA says of the whole image, by name, as its producer wrote it.
+
+    Raises:
+        SourceUnsupportedError: The tag is not readable XML.
+    """
+    return {
+        item.get("name", ""): _unescape(item.text or "")
+        for item in _items(directory)
+        if item.get("sample") is None and item.get("domain") is None
+    }
+
+
+def _items(directory: Directory) -> list[Element]:
+    text = directory.data(Tag.GDAL_METADATA).split(b"\0")[0]
+    if not text.strip():
+        return []
+    try:
+        root: Element = ElementTree.fromstring(text)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise SourceUnsupportedError("GDAL_METADATA is not readable") from error
+    return list(root.iter("Item"))
 
 
 def _unescape(text: str) -> str:

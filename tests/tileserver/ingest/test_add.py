@@ -36,15 +36,15 @@ async def test_genuine_products_of_every_kind(shared, tools):
         ("added", "sentinel-2-l1c"),
         ("added", "sentinel-2-l2a"),
         ("added", "sentinel-2-l2a"),
-        ("added", "Copernicus_DSM_COG_10_N00_00_E006_00_DEM"),
-        ("added", "ESA_WorldCover_10m_2021_v200_N00E006_Map"),
+        ("added", "cop-dem-glo-30"),
+        ("added", "esa-worldcover"),
         ("added", "landsat-c2-l2"),
     ]
     by_id = {c.id: c for c in await tools.catalogue.collections()}
     assert list(by_id) == list(dict.fromkeys(o.collection for o in outcomes))
     assert {"true-color", "false-color", "ndvi", "scl"} <= set(by_id["sentinel-2-l2a"].styles)
     assert by_id["sentinel-2-l1c"].styles == ("B01",)
-    cover = by_id["ESA_WorldCover_10m_2021_v200_N00E006_Map"]
+    cover = by_id["esa-worldcover"]
     assert cover.styles == ("classes",)
     assert [c.value for c in cover.bands[0].classes] == [
         10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100,

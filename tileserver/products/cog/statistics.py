@@ -25,9 +25,24 @@ async def read_statistics(href: str, access: Access) -> list[tuple[float, float]
         SourceUnsupportedError: It has no readable block.
         SourceError: Other kinds, by what the store or the file says.
     """
+    samples = await read_samples(href, access)
+    if not any(samples):
+        raise SourceUnsupportedError("the raster holds no data")
+    return [_limits(s) for s in samples]
+
+
+async def read_samples(href: str, access: Access) -> list[list[NDArray[np.float64]]]:
+    """Return stored values that are data, of every band, one array per block that was looked at.
+
+    Args:
+        href: Address of the raster.
+        access: How to reach it.
+
+    Raises:
+        SourceError: One of its kinds, by what the store or the file says.
+    """
     file = await access.indexed(href)
-    ref = access.stores.resolve(href)
-    source = access.stores.open(ref)
+    source = await access.open(href)
     index, reader = file.raster, file.reader
     info = index.info
     samples: list[list[NDArray[np.float64]]] = [[] for _ in range(info.count)]
@@ -40,9 +55,7 @@ async def read_statistics(href: str, access: Access) -> list[tuple[float, float]
                 continue  # sparse: the block is not in the file
             pixels = await asyncio.to_thread(reader.decode, index, block, part)
             _collect(index, plane, pixels, samples)
-    if not any(samples):
-        raise SourceUnsupportedError("the raster holds no data")
-    return [_limits(s) for s in samples]
+    return samples
 
 
 def _blocks(index: RasterIndex, plane: int) -> list[BlockId]:

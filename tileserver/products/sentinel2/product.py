@@ -12,6 +12,7 @@ from renderers.errors import SourceMissingError, SourceUnsupportedError
 from renderers.geobox import GeoBox
 from tileserver.catalogue.base import Collection
 from tileserver.catalogue.footprint import grid_footprint, ring_footprint, straight_in
+from tileserver.products import archive
 from tileserver.products.base import (
     Access,
     Candidate,
@@ -102,7 +103,7 @@ async def _files(folder: str, metadata: ProductMetadata, access: Access) -> dict
 
     Web servers list no folders: there the files that the metadata names are looked for one by one.
     """
-    if not folder.startswith(("http://", "https://")):
+    if archive.split(folder) is not None or not folder.startswith(("http://", "https://")):
         return {f.removeprefix(folder + "/"): f for f in await access.files(folder + "/")}
     paths = [i + _SUFFIX for g in metadata.granules for i in g.images]
     paths += [_granule_folder(g) + "/MTD_TL.xml" for g in metadata.granules]

@@ -1,0 +1,1 @@
+"""Rasters that a small YAML file describes: customers' collections, and grids known by content."""
