@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from renderers.errors import RenderError
 from renderers.geobox import GeoBox
-from renderers.image import Image
+from renderers.image import Image, UInt8Array
 from renderers.kernels import fused
 from renderers.kernels.colour import TRANSPARENT
 from renderers.kernels.gather import TABLE
@@ -18,6 +18,10 @@ from styles.program import Program
 _NO_CODE = np.zeros((0, 5), np.int32)
 _NO_NUMBERS = np.zeros(0, np.float32)
 _NO_RESULTS = np.zeros(0, np.int32)
+
+#: How pixels stand that must not be drawn now, though they are open: what kernels do not draw is
+#: all that is not `fused.OPEN`.
+_HIDDEN = 3
 
 
 class Canvas:
@@ -52,6 +56,11 @@ class Canvas:
     def state(self) -> NDArray[np.uint8]:
         """How each pixel stands, shape (height, width): `fused.OPEN`, `DRAWN`, `EMPTY`."""
         return self._state.reshape(self._box.height, self._box.width)
+
+    @property
+    def indexes(self) -> UInt8Array:
+        """Palette indexes, shape (pixels,), where the painter gives such."""
+        return self._indexes
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -91,6 +100,24 @@ class Canvas:
             painter.low, painter.inverse, painter.table,
             self._state, self._words, self._indexes, self._values, self._counts,
         )  # fmt: skip
+
+    def draw_visible(self, tables: Tables, smooth: bool, hidden: NDArray[np.bool_]) -> None:
+        """Draw one scene into those open pixels where it is not hidden.
+
+        Args:
+            tables: See `draw`.
+            smooth: See there.
+            hidden: Of every pixel, shape (pixels,).
+
+        Raises:
+            RenderError: There are more or fewer bands than the program's inputs.
+        """
+        kept = hidden & (self._state == fused.OPEN)
+        self._state[kept] = _HIDDEN
+        try:
+            self.draw(tables, smooth)
+        finally:
+            self._state[kept] = fused.OPEN
 
     def image(self) -> Image | None:
         """Return the picture, or None where no pixel was drawn."""

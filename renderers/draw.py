@@ -13,8 +13,10 @@ from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
 from renderers.job import CoverageJob, DrawJob, LayerJob, Spent
-from renderers.mosaic import CanvasTarget, IndexSaver, Mosaic, Mosaicker, Wanted
+from renderers.masks import Screen
+from renderers.mosaic import IndexSaver, Mosaic, Mosaicker, Wanted
 from renderers.paint import composite
+from renderers.targets import CanvasTarget
 from renderers.together import together
 
 T = TypeVar("T")
@@ -120,11 +122,13 @@ class Renderer:
             if None in scales or job.resampling != "nearest":
                 # Values of several processing baselines mean different things as stored.
                 mosaic = await self._mosaic.scaled(
-                    job.scenes, job.bands, job.geobox, job.resampling, spent
+                    job.scenes, job.bands, job.geobox, job.resampling, spent, job.mask
                 )
                 scaling = [(1.0, 0.0)] * len(job.bands)
             else:
-                mosaic = await self._mosaic.stored(job.scenes, job.bands, job.geobox, spent)
+                mosaic = await self._mosaic.stored(
+                    job.scenes, job.bands, job.geobox, spent, job.mask
+                )
                 scaling = [self._scaling(job, band) or (1.0, 0.0) for band in job.bands]
         return Coverage(
             _raster(job.geobox, job.bands, mosaic, scaling), mosaic.source, mosaic.complete
@@ -145,9 +149,11 @@ class Renderer:
         spent.target(box)
         canvas = Canvas(box, self._mosaic.painters.of(style), self._mosaic.painters)
         wanted = Wanted(layer.scenes, style.program.inputs, box, style.resampling)
-        return await self._mosaic.fill(
-            wanted, CanvasTarget(canvas, box), spent, lambda: finish(canvas.image())
-        )
+        target = CanvasTarget(canvas, box)
+        if layer.mask is not None:
+            wanted = wanted.seen_through(layer.mask)
+            target = CanvasTarget(canvas, box, Screen(layer.mask, box, self._mosaic.painters))
+        return await self._mosaic.fill(wanted, target, spent, lambda: finish(canvas.image()))
 
 
 def _painted(images: Sequence[Image | None]) -> Image | None:

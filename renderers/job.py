@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
+from renderers.rule import ClassMask
 from renderers.scene import Scene
 from styles.model import Resampling, Style
 
@@ -69,10 +70,12 @@ class LayerJob:
     Attributes:
         scenes: In order of the mosaic: of the scenes that are valid at a pixel the first one shows.
         style: What the picture is.
+        mask: Which pixels of a scene are valid; None for all that have data.
     """
 
     scenes: tuple[Scene, ...]
     style: Style
+    mask: ClassMask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class CoverageJob:
         geobox: The grid.
         budget: What it may cost.
         resampling: `nearest` keeps stored values as they are; others interpolate physical ones.
+        mask: Which pixels of a scene are valid; None for all that have data.
     """
 
     scenes: tuple[Scene, ...]
@@ -101,3 +105,4 @@ class CoverageJob:
     geobox: GeoBox
     budget: Budget
     resampling: Resampling = "nearest"
+    mask: ClassMask | None = None

@@ -10,26 +10,27 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache.memory import SizedLru
-from renderers import room
 from renderers.canvas import Canvas
 from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
 from renderers.geobox import GeoBox
 from renderers.job import Spent
-from renderers.kernels.stored import copy_stored
+from renderers.masks import Screen
 from renderers.painter import Painters, values_painter
 from renderers.plan import plan_read
 from renderers.readers.base import Block, BlockId
+from renderers.rule import ClassMask
 from renderers.scene import Scene
-from renderers.sources import Drawable, Part, Prepared, Tables
+from renderers.sources import Drawable, Part, Prepared
+from renderers.targets import StoredTarget, Target, TracedTarget
 from renderers.together import together
-from renderers.warp import CoordinateGrids
+from renderers.warp import CoordinateGrids, covered
 from styles.model import Resampling
 from styles.program import select
 
@@ -76,23 +77,26 @@ class Wanted:
         bands: Names, in the order in which targets get them.
         box: The target grid.
         resampling: How source pixels are interpolated.
+        mask: The band that says which pixels of a scene count, with nothing of its own; None where
+            all do.
     """
 
     scenes: Sequence[Scene]
     bands: tuple[str, ...]
     box: GeoBox
     resampling: Resampling = "nearest"
+    mask: "Wanted | None" = None
 
+    def seen_through(self, mask: ClassMask | None) -> "Wanted":
+        """Return the same with a mask, whose classes are never interpolated."""
+        if mask is None:
+            return self
+        return replace(self, mask=Wanted((), (mask.band,), self.box))
 
-class Target(Protocol):
-    """What scenes are drawn into."""
-
-    @property
-    def open(self) -> int:
-        """Pixels that no scene has filled."""
-
-    def draw(self, number: int, scene: Drawable) -> None:
-        """Draw one scene, by its number among those wanted, into the open pixels."""
+    def given_by(self, scene: Scene) -> bool:
+        """Tell whether a scene has all that is needed of it."""
+        needed = self.bands if self.mask is None else (*self.bands, *self.mask.bands)
+        return all(band in scene.bands for band in needed)
 
 
 class _Missing:
@@ -100,6 +104,9 @@ class _Missing:
 
 
 _MISSING: Final = _Missing()
+
+_NOTHING = np.zeros((1, 1), np.bool_)
+_EVERYTHING = np.ones((1, 1), np.bool_)
 
 
 class _Kept:
@@ -186,9 +193,7 @@ class Mosaicker:
         """
         spent.target(wanted.box)
         useful = [
-            (number, scene)
-            for number, scene in enumerate(wanted.scenes)
-            if all(band in scene.bands for band in wanted.bands)
+            (number, scene) for number, scene in enumerate(wanted.scenes) if wanted.given_by(scene)
         ]
         progress = _Progress(useful[: spent.budget.scenes])
         # Whether small pieces of work are done on the event loop.
@@ -201,10 +206,13 @@ class Mosaicker:
 
         done = work() if here else await self._in_pool(work)
         while done is None:
-            first = progress.next
-            wave = progress.scenes[first : first + WAVE]
-            read = await together(*(self._read(scene, wanted, spent) for _, scene in wave))
-            progress.read = dict(enumerate(read, first))
+            if here:
+                wave = self._wave(progress, wanted, target)
+            else:
+                wave = await self._in_pool(lambda: self._wave(progress, wanted, target))
+            scenes = [progress.scenes[place][1] for place in wave]
+            read = await together(*(self._read(scene, wanted, spent) for scene in scenes))
+            progress.read.update(zip(wave, read, strict=True))
             done = work() if here else await self._in_pool(work)
         return done[0], not (target.open and len(useful) > len(progress.scenes))
 
@@ -215,6 +223,7 @@ class Mosaicker:
         geobox: GeoBox,
         how: Resampling,
         spent: Spent,
+        mask: ClassMask | None = None,
     ) -> Mosaic:
         """Return physical values, float32.
 
@@ -224,6 +233,7 @@ class Mosaicker:
             geobox: The target grid.
             how: How source pixels are interpolated.
             spent: What the job has cost so far; grows.
+            mask: Which pixels of a scene count.
 
         Raises:
             BudgetExceededError: Before anything beyond the budget is read.
@@ -232,14 +242,19 @@ class Mosaicker:
         spent.target(geobox)
         painter = values_painter(select(bands))
         canvas = Canvas(geobox, painter, self.painters)
-        target = _Traced(canvas, geobox)
-        wanted = Wanted(scenes, painter.program.inputs, geobox, how)
+        target = TracedTarget(canvas, geobox, self.screen(mask, geobox))
+        wanted = Wanted(scenes, painter.program.inputs, geobox, how).seen_through(mask)
         _, complete = await self.fill(wanted, target, spent, lambda: None)
         valid = np.not_equal(canvas.state, 0).view(np.uint8)
         return Mosaic(canvas.values, valid, target.source, complete)
 
     async def stored(
-        self, scenes: Sequence[Scene], bands: Sequence[str], geobox: GeoBox, spent: Spent
+        self,
+        scenes: Sequence[Scene],
+        bands: Sequence[str],
+        geobox: GeoBox,
+        spent: Spent,
+        mask: ClassMask | None = None,
     ) -> Mosaic:
         """Return stored values of the nearest pixels, exactly, in the files' common dtype.
 
@@ -248,14 +263,19 @@ class Mosaicker:
             SourceError: A file could not be read.
         """
         spent.target(geobox)
-        target = StoredTarget(await self._common_dtype(scenes, bands), len(bands), geobox)
-        wanted = Wanted(scenes, tuple(bands), geobox)
+        dtype = await self._common_dtype(scenes, bands)
+        target = StoredTarget(dtype, len(bands), geobox, self.screen(mask, geobox))
+        wanted = Wanted(scenes, tuple(bands), geobox).seen_through(mask)
         _, complete = await self.fill(wanted, target, spent, target.finish)
         shape = geobox.height, geobox.width
         return Mosaic(
             target.data.reshape(-1, *shape), target.valid.reshape(shape),
             target.source.reshape(shape), complete,
         )  # fmt: skip
+
+    def screen(self, mask: ClassMask | None, box: GeoBox) -> Screen | None:
+        """Return what hides the pixels of scenes that a mask does not let through."""
+        return None if mask is None else Screen(mask, box, self.painters)
 
     async def _common_dtype(self, scenes: Sequence[Scene], bands: Sequence[str]) -> np.dtype[Any]:
         assets = [s.bands[b] for s in scenes for b in bands if b in s.bands]
@@ -268,6 +288,10 @@ class Mosaicker:
         while progress.next < len(progress.scenes) and target.open:
             place = progress.next
             number, scene = progress.scenes[place]
+            if not target.wants(number):
+                progress.read.pop(place, None)
+                progress.next += 1
+                continue
             if place in progress.read:
                 read = progress.read.pop(place)
             else:
@@ -280,8 +304,50 @@ class Mosaicker:
             progress.next += 1
         return True
 
+    def _wave(self, progress: _Progress, wanted: Wanted, target: Target) -> list[int]:
+        """Return the places of the scenes to read next, at most `WAVE`.
+
+        None is among them that lies behind others which together lie under the whole target: they
+        may leave nothing open, and then it is never asked. What they do leave open is seen only in
+        their pixels.
+        """
+        wave: list[int] = []
+        under: dict[int, NDArray[np.bool_]] = {}
+        for place in range(progress.next, len(progress.scenes)):
+            number, scene = progress.scenes[place]
+            group = target.group(number)
+            full = group in under and bool(under[group].all())
+            if full or place in progress.read or not target.wants(number):
+                continue
+            wave.append(place)
+            if len(wave) == WAVE:
+                break
+            under[group] = under.get(group, _NOTHING) | self._under(scene, wanted)
+        return wave
+
+    def _under(self, scene: Scene, wanted: Wanted) -> NDArray[np.bool_]:
+        """Tell where a scene lies under the target; everywhere where nobody knows yet."""
+        asset = scene.bands[wanted.bands[0]]
+        file = self._files.known(asset)
+        grid = asset.grid if file is None else grid_of(asset, file)
+        return _EVERYTHING if grid is None else covered(wanted.box, grid)
+
     def _at_hand(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | _Missing | None:
         """Return what one scene gives without any reading; None where it does not touch."""
+        found = self._in_memory(scene, wanted)
+        if not isinstance(found, Drawable):
+            return found
+        if wanted.mask is not None:
+            mask = self._in_memory(scene, wanted.mask)
+            if not isinstance(mask, Drawable):
+                return mask
+            found.mask = mask
+            _spend(mask.parts, spent)
+        _spend(found.parts, spent)
+        return found
+
+    def _in_memory(self, scene: Scene, wanted: Wanted) -> Drawable | _Missing | None:
+        """Return what some bands of one scene give without any reading."""
         kept = self._kept_of(scene, wanted)
         if kept is None:
             return _MISSING
@@ -300,8 +366,6 @@ class Mosaicker:
                 if at_hand is None:
                     return _MISSING
                 read.append((part, at_hand))
-        for part in parts:
-            spent.plan(len(part.plan.blocks), part.plan.pixels * len(part.bands))
         return Drawable(parts, read, drawable)
 
     def _kept_of(self, scene: Scene, wanted: Wanted) -> "_Kept | None":
@@ -331,6 +395,18 @@ class Mosaicker:
 
     async def _read(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | None:
         """Read what one scene gives; None where it does not touch the grid."""
+        if wanted.mask is None:
+            return await self._read_bands(scene, wanted, spent)
+        found, mask = await together(
+            self._read_bands(scene, wanted, spent), self._read_bands(scene, wanted.mask, spent)
+        )
+        if found is None or mask is None:
+            return None
+        found.mask = mask
+        return found
+
+    async def _read_bands(self, scene: Scene, wanted: Wanted, spent: Spent) -> Drawable | None:
+        """Read some bands of one scene; None where they do not touch the grid."""
         try:
             return await self._read_once(scene, wanted, spent)
         except SourceChangedError:
@@ -362,8 +438,7 @@ class Mosaicker:
         parts = kept.parts
         if parts is None:
             return None
-        for part in parts:
-            spent.plan(len(part.plan.blocks), part.plan.pixels * len(part.bands))
+        _spend(parts, spent)
         blocks = await together(
             *(self._files.blocks(part.file, part.plan.blocks, part.plan.window) for part in parts)
         )
@@ -393,109 +468,11 @@ class Mosaicker:
         return parts
 
 
+def _spend(parts: Sequence[Part], spent: Spent) -> None:
+    """Count what is read of some parts."""
+    for part in parts:
+        spent.plan(len(part.plan.blocks), part.plan.pixels * len(part.bands))
+
+
 def _kept_key(scene: Scene, wanted: Wanted) -> tuple[Any, ...]:
     return wanted.box, id(scene), wanted.bands, wanted.resampling
-
-
-class CanvasTarget:
-    """A canvas as a target."""
-
-    def __init__(self, canvas: Canvas, box: GeoBox) -> None:
-        self._canvas = canvas
-        self._box = box
-
-    @property
-    def open(self) -> int:
-        """Pixels that no scene has filled."""
-        return self._canvas.open
-
-    def draw(self, number: int, scene: Drawable) -> None:
-        """Draw one scene into the open pixels."""
-        del number
-        self._canvas.draw(scene.tables(self._box), scene.smooth)
-
-
-class _Traced(CanvasTarget):
-    """A canvas that remembers which scene filled a pixel."""
-
-    def __init__(self, canvas: Canvas, box: GeoBox) -> None:
-        super().__init__(canvas, box)
-        self.source = np.full((box.height, box.width), -1, np.int16)
-
-    def draw(self, number: int, scene: Drawable) -> None:
-        """Draw one scene into the open pixels, and note them."""
-        super().draw(number, scene)
-        self.source[(self.source < 0) & (self._canvas.state != 0)] = number
-
-
-class StoredTarget:
-    """Stored values, in a type that holds those of all files."""
-
-    def __init__(self, dtype: np.dtype[Any], bands: int, box: GeoBox) -> None:
-        pixels = box.width * box.height
-        self._width = box.width
-        self.data = room.empty((bands, pixels), dtype)
-        self.valid = room.full((pixels,), 0, np.uint8)
-        self.source = np.broadcast_to(np.int16(-1), (pixels,))
-        self.open = pixels
-
-    def draw(self, number: int, scene: Drawable) -> None:
-        """Copy one scene under what is already there."""
-        found = scene.stored_tables()
-        if self.open == self.valid.size and set(found.dtypes) == {self.data.dtype.name}:
-            # Nothing is there yet: the scene is written in its place at once.
-            self.valid.fill(1)
-            _copy(found, slice(None), self._width, self.data, self.valid)
-            new = self.valid.view(np.bool_)
-        else:
-            valid = room.full(self.valid.shape, 1, np.uint8)
-            bands = []
-            for band, dtype in enumerate(found.dtypes):
-                bands.append(room.empty((1, valid.size), dtype))
-                _copy(found, slice(band, band + 1), self._width, bands[-1], valid)
-            new = (valid == 1) & (self.valid == 0)
-            for target, values in zip(self.data, bands, strict=True):
-                np.copyto(target, values[0], where=new)
-            self.valid[new] = 1
-        self._note(number, new)
-
-    def _note(self, number: int, new: NDArray[np.bool_]) -> None:
-        """Remember which scene filled which pixels: one number where one scene fills all."""
-        filled = int(np.count_nonzero(new))
-        self.open -= filled
-        if filled == new.size:
-            self.source = np.broadcast_to(np.int16(number), new.shape)
-        elif filled:
-            if not self.source.flags.writeable:
-                self.source = room.copied(self.source)
-            self.source[new] = number
-
-    def finish(self) -> None:
-        """Leave nothing in pixels without data: their memory held something else before."""
-        if self.open:
-            self.data[:, self.valid == 0] = 0
-
-
-def _copy(
-    found: Tables, bands: slice, width: int, out: NDArray[Any], valid: NDArray[np.uint8]
-) -> None:
-    """Copy bands of one type."""
-    nodata = found.physics[bands, 0]
-    words = out.view(f"u{out.itemsize}") if out.dtype.kind in "iu" else out
-    has, meaning = _as_stored(nodata, out.dtype)
-    copy_stored(
-        found.layouts, found.scales, found.strides, np.ascontiguousarray(found.bands[bands]),
-        found.addresses, found.masks, width, has, meaning.view(words.dtype), words, valid,
-    )  # fmt: skip
-
-
-def _as_stored(
-    nodata: NDArray[np.float64], dtype: np.dtype[Any]
-) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Return which bands have a nodata value that the type can hold, and the values in it."""
-    if dtype.kind == "f":
-        return (~np.isnan(nodata)).view(np.uint8), nodata.astype(dtype)
-    limits = np.iinfo(dtype)
-    whole = np.isfinite(nodata) & (nodata == np.floor(nodata))
-    has = whole & (nodata >= limits.min) & (nodata <= limits.max)
-    return has.view(np.uint8), np.where(has, nodata, 0.0).astype(dtype)

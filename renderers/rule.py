@@ -14,11 +14,43 @@ from renderers.scene import Scene
 Priority = Literal["most-recent", "least-recent", "least-cloudy", "nearest"]
 Grouping = Literal["day", "scene"]
 
+#: Largest value a class or a set of flags may have.
+MAX_CLASS: Final = 65535
+
 #: Degrees that the sun moves in an hour.
 _DEGREES_PER_HOUR: Final = 15.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1) // _MICROSECOND
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMask:
+    """Which pixels of a scene count, by a band of classes or flags.
+
+    A pixel without a value in that band, or with one that is no whole number of 0 to `MAX_CLASS`,
+    does not count.
+
+    Attributes:
+        band: Its name, for example `SCL` or `QA_PIXEL`.
+        classes: Values that do not count.
+        bits: Numbers of flags, the lowest is 0: values with one of them set do not count.
+
+    Raises:
+        ValueError: A class or a bit that no band of 16 bits has, or none at all.
+    """
+
+    band: str
+    classes: tuple[int, ...] = ()
+    bits: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.classes or self.bits):
+            raise ValueError("a mask leaves out classes or bits")
+        if any(not 0 <= value <= MAX_CLASS for value in self.classes):
+            raise ValueError(f"classes are 0 to {MAX_CLASS}")
+        if any(not 0 <= bit < MAX_CLASS.bit_length() for bit in self.bits):
+            raise ValueError(f"bits are 0 to {MAX_CLASS.bit_length() - 1}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +62,7 @@ class MosaicRule:
         near: The day that `nearest` means; None with every other priority.
         by: Whether time is counted in solar days, so that all scenes of one pass of a satellite
             are equally recent, or exactly, each scene for itself.
+        clear: Pixels that do not count though they have data, such as clouds; None counts all.
 
     Raises:
         ValueError: `nearest` without a day, or a day without `nearest`.
@@ -38,6 +71,7 @@ class MosaicRule:
     priority: Priority = "most-recent"
     near: date | None = None
     by: Grouping = "day"
+    clear: ClassMask | None = None
 
     def __post_init__(self) -> None:
         if (self.priority == "nearest") != (self.near is not None):

@@ -337,7 +337,10 @@ class Drawable:
             read: The same with their blocks; may be empty where the tables are ready.
             ready: The tables, where all blocks may be taken where they lie.
         """
+        self.parts = parts
         self.smooth = any(part.plan.method == "bilinear" for part in parts)
+        #: The band that says which of its pixels count.
+        self.mask: Drawable | None = None
         self._read = read
         self._ready = ready
 

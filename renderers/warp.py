@@ -94,6 +94,26 @@ def _positions(
     return np.where(bad, np.nan, col), np.where(bad, np.nan, row)
 
 
+def covered(target: GeoBox, source: SourceGrid, along: int = 9) -> NDArray[np.bool_]:
+    """Tell of points spread over a target whether a source has a pixel under them.
+
+    Args:
+        target: The target grid.
+        source: Where the source's pixels lie.
+        along: Points per side, those of the outermost pixels included.
+
+    Returns:
+        Shape (along, along).
+    """
+    cols, rows = np.meshgrid(
+        np.linspace(0.5, target.width - 0.5, along), np.linspace(0.5, target.height - 0.5, along)
+    )
+    col, row = _positions(target, source, cols, rows)
+    with np.errstate(invalid="ignore"):
+        inside = (col >= 0) & (col <= source.width) & (row >= 0) & (row <= source.height)
+    return np.asarray(inside)
+
+
 def _on_earth(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Blank latitudes beyond the poles, which PROJ would mirror."""
     return x, np.where(np.abs(y) > 90.0, np.inf, y)

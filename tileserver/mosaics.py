@@ -1,9 +1,11 @@
 """How a mosaic is asked for: the `mosaic` parameter, and the setting of a collection. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
-from renderers.rule import PLAIN, MosaicRule
+from renderers.rule import PLAIN, ClassMask, MosaicRule
 from tileserver.catalogue.base import Collection
 from tileserver.errors import InvalidParameterError
 
@@ -13,7 +15,20 @@ SETTING = "mosaic"
 _LONGEST_TEXT = 200
 
 
-def parse_mosaic(text: str, *, parameter: str = "mosaic") -> MosaicRule | None:
+@dataclass(frozen=True, slots=True)
+class MosaicChoice:
+    """What was asked of a mosaic, before it is known of which collection.
+
+    Attributes:
+        rule: All of it that means the same for every collection.
+        clear: Whether pixels that the collection's mask leaves out (clouds) do not count.
+    """
+
+    rule: MosaicRule = PLAIN
+    clear: bool = False
+
+
+def parse_mosaic(text: str, *, parameter: str = "mosaic") -> MosaicChoice | None:
     """Read a `mosaic` value: words with commas between them, each at most once.
 
     | written | means |
@@ -21,6 +36,7 @@ def parse_mosaic(text: str, *, parameter: str = "mosaic") -> MosaicRule | None:
     | `most-recent`, `least-recent`, `least-cloudy` | which scene comes first |
     | `nearest:2024-06-12` | the scene nearest to that day comes first |
     | `by:day` (the default), `by:scene` | time in solar days, or exactly |
+    | `clear` | pixels that the collection's mask leaves out, such as clouds, do not count |
 
     Args:
         text: As written by the client, percent-decoding done.
@@ -37,25 +53,71 @@ def parse_mosaic(text: str, *, parameter: str = "mosaic") -> MosaicRule | None:
     if len(text) > _LONGEST_TEXT:
         raise InvalidParameterError("the mosaic is too long", parameter=parameter)
     try:
-        return _rule(text.strip())
+        return _choice(text.strip())
     except ValueError as error:
         message = f"cannot read the mosaic {text[:40]!r}: {error}"
         raise InvalidParameterError(message, parameter=parameter) from error
 
 
-def rule_of(collection: Collection, asked: MosaicRule | None) -> MosaicRule:
+def rule_of(collection: Collection, asked: MosaicChoice | None) -> MosaicRule:
     """Return the rule of a picture: what was asked, else the collection's own, else the plain one.
 
     Raises:
-        InvalidParameterError: The collection's own rule cannot be read.
+        InvalidParameterError: The collection has no mask that could tell what is clear, or its own
+            settings cannot be read.
     """
-    if asked is not None:
-        return asked
-    own = collection.extra.get(SETTING, {}).get("rule", "")
-    return parse_mosaic(own) or PLAIN
+    own = collection.extra.get(SETTING, {})
+    choice = asked or parse_mosaic(own.get("rule", "")) or MosaicChoice()
+    if not choice.clear:
+        return choice.rule
+    if "mask" not in own:
+        message = f"collection {collection.id} has no mask that tells which pixels are clear"
+        raise InvalidParameterError(message, parameter="mosaic")
+    return replace(choice.rule, clear=mask_of(own["mask"]))
 
 
-def _rule(text: str) -> MosaicRule:
+def with_settings(
+    collection: Collection, rule: str = "", mask: Mapping[str, Any] | None = None
+) -> Collection:
+    """Return a collection with other settings of mosaics; what is not given stays as it is.
+
+    Args:
+        collection: The collection.
+        rule: As a `mosaic` parameter.
+        mask: Which pixels are not clear; see `mask_of`.
+
+    Raises:
+        InvalidParameterError: The rule or the mask cannot be read, or the collection has no such
+            band.
+    """
+    settings = dict(collection.extra.get(SETTING, {}))
+    if rule:
+        settings["rule"] = rule
+    if mask is not None:
+        settings["mask"] = dict(mask)
+    changed = replace(collection, extra={**collection.extra, SETTING: settings})
+    rule_of(changed, None)
+    if mask is not None and mask_of(mask).band not in collection.band_names:
+        raise InvalidParameterError("the collection has no band of the mask's name")
+    return changed
+
+
+def mask_of(document: Mapping[str, Any]) -> ClassMask:
+    """Read the mask of a collection's settings: `band`, and `classes` or `bits` to leave out.
+
+    Raises:
+        InvalidParameterError: It cannot be read.
+    """
+    try:
+        classes = tuple(int(value) for value in document.get("classes", ()))
+        bits = tuple(int(value) for value in document.get("bits", ()))
+        return ClassMask(str(document["band"]), classes, bits)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"the collection's mask cannot be read: {error}"
+        raise InvalidParameterError(message, parameter="mosaic") from error
+
+
+def _choice(text: str) -> MosaicChoice:
     found: dict[str, object] = {}
     for word in text.lower().split(","):
         name, colon, value = word.strip().partition(":")
@@ -66,7 +128,8 @@ def _rule(text: str) -> MosaicRule:
             if key in found:
                 raise ValueError("it says two things of one kind")
             found[key] = meaning
-    return MosaicRule(**found)  # type: ignore[arg-type]
+    clear = bool(found.pop("clear", False))
+    return MosaicChoice(MosaicRule(**found), clear)  # type: ignore[arg-type]
 
 
 def _constant(**meaning: object) -> Callable[[str], dict[str, object]]:
@@ -89,4 +152,5 @@ _WORDS: dict[str, Callable[[str], dict[str, object]]] = {
     "least-cloudy": _constant(priority="least-cloudy"),
     "nearest:": _nearest,
     "by:": _by,
+    "clear": _constant(clear=True),
 }

@@ -254,7 +254,7 @@ class Pipeline:
         async with self._admission.admit(request.geobox.width * request.geobox.height):
             rule = rule_of(collection, None)
             found = await self._search(collection.id, area, request.time, rule)
-            job = CoverageJob(found.scenes, bands, request.geobox, self._budget)
+            job = CoverageJob(found.scenes, bands, request.geobox, self._budget, mask=rule.clear)
             with _timed():
                 return (await self._renderer.coverage(job)).raster
 
@@ -337,7 +337,7 @@ class Pipeline:
                 for layer in layers
             ]
             jobs = [
-                LayerJob(search.scenes, layer.style)
+                LayerJob(search.scenes, layer.style, layer.rule.clear)
                 for search, layer in zip(found, layers, strict=True)
             ]
             with _timed():

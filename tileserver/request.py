@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from renderers.geobox import GeoBox
-from renderers.rule import MosaicRule
+from tileserver.mosaics import MosaicChoice
 from tileserver.timeaxis import ALWAYS, TimeSpan
 
 #: In place of a media type: JPEG where the picture is opaque, PNG else.
@@ -46,7 +46,7 @@ class PictureRequest:
     media_type: str = "image/png"
     transparent: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
-    mosaic: MosaicRule | None = None
+    mosaic: MosaicChoice | None = None
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:

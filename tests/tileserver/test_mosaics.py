@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderers.rule import MosaicRule
+from renderers.rule import ClassMask, MosaicRule
 from tileserver.catalogue.base import Collection
 from tileserver.errors import InvalidParameterError
-from tileserver.mosaics import parse_mosaic, rule_of
+from tileserver.mosaics import MosaicChoice, parse_mosaic, rule_of
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,8 @@ from tileserver.mosaics import parse_mosaic, rule_of
     ],
 )
 def test_words(text, rule):
-    assert parse_mosaic(text) == rule
+    assert parse_mosaic(text) == MosaicChoice(rule)
+    assert parse_mosaic(f"clear,{text}") == MosaicChoice(rule, clear=True)
 
 
 def test_nothing_is_the_collection_s_own():
@@ -35,7 +36,7 @@ def test_nothing_is_the_collection_s_own():
     [
         "best", "nearest", "nearest:", "nearest:soon", "nearest:2024-13-01", "most-recent:1",
         "most-recent,least-recent", "by:", "by:week", "by:day,by:scene", ",", "least-cloudy,",
-        "least-cloudy," * 40, "nearest:2024-06-01,nearest:2024-06-02",
+        "least-cloudy," * 40, "clear,clear", "clear:1", "nearest:2024-06-01,nearest:2024-06-02",
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_names_its_parameter(text):
@@ -50,13 +51,37 @@ def test_any_text_is_a_rule_or_an_error(text):
         found = parse_mosaic(text)
     except InvalidParameterError:
         return
-    assert isinstance(found, MosaicRule) == bool(text.strip())
+    assert isinstance(found, MosaicChoice) == bool(text.strip())
 
 
 def test_what_is_asked_comes_before_the_collection_s_own_rule():
     plain = Collection("c", "C")
     own = Collection("c", "C", extra={"mosaic": {"rule": "least-cloudy"}})
-    asked = MosaicRule("least-recent")
+    asked = MosaicChoice(MosaicRule("least-recent"))
     assert rule_of(plain, None) == MosaicRule()
     assert rule_of(own, None) == MosaicRule("least-cloudy")
-    assert rule_of(own, asked) == rule_of(plain, asked) == asked
+    assert rule_of(own, asked) == rule_of(plain, asked) == asked.rule
+
+
+MASK = {"band": "QA", "bits": [1, 3], "classes": [0]}
+
+
+def test_what_is_clear_the_collection_says():
+    own = Collection("c", "C", extra={"mosaic": {"rule": "least-recent,clear", "mask": MASK}})
+    mask = ClassMask("QA", (0,), (1, 3))
+    assert rule_of(own, None) == MosaicRule("least-recent", clear=mask)
+    assert rule_of(own, parse_mosaic("clear")) == MosaicRule(clear=mask)
+    assert rule_of(own, parse_mosaic("most-recent")) == MosaicRule(), "asked, it is not added"
+
+
+@pytest.mark.parametrize(
+    "mosaic",
+    [
+        {}, {"mask": {}}, {"mask": {"band": "QA"}}, {"mask": {"band": "QA", "bits": [16]}},
+        {"mask": {"band": "QA", "classes": [-1]}}, {"mask": {"band": "QA", "classes": ["x"]}},
+        {"mask": {"band": "QA", "classes": 3}}, {"mask": {"classes": [3]}},
+    ],
+)  # fmt: skip
+def test_without_a_readable_mask_nothing_is_clear(mosaic):
+    with pytest.raises(InvalidParameterError, match="mask"):
+        rule_of(Collection("c", "C", extra={"mosaic": mosaic}), parse_mosaic("clear"))

@@ -134,6 +134,31 @@ async def test_a_collection_s_own_rule_holds_for_pictures_coverages_and_version(
         assert await app.services.pipeline.version("heights") != token
 
 
+async def test_pixels_that_are_not_clear_are_seen_through(two_dates):
+    async with running(two_dates.settings) as app:
+        unknown = await app.get(tile_url(query="?mosaic=clear"))
+        assert (unknown.status_code, unknown.json()["code"]) == (400, "InvalidParameter")
+        old = pixels((await app.get(tile_url(query="?time=2024-06-01"))).content).copy()
+        plain = (await app.get(tile_url())).content
+        local = app.services.catalogue.local
+        collection = await local.collection("heights")
+        # All of the newer image counts as cloud, of the older one a single pixel and those whose
+        # physical value is no whole number.
+        mask = {"band": collection.bands[0].name, "classes": [int(40_000 * SCALE + OFFSET)]}
+        counts = (ramp() != 40_000) & (ramp() % 2 == 0)
+        old[~counts] = 0
+        await local.put_collection(replace(collection, extra={"mosaic": {"mask": mask}}))
+        clear = pixels((await app.get(tile_url(query="?mosaic=clear"))).content)
+        np.testing.assert_array_equal(clear, old)
+        assert (await app.get(tile_url())).content == plain
+        own = {"mask": mask, "rule": "clear"}
+        await local.put_collection(replace(collection, extra={"mosaic": own}))
+        np.testing.assert_array_equal(pixels((await app.get(tile_url())).content), old)
+        raster = await app.services.pipeline.coverage(asked())
+        np.testing.assert_array_equal(raster.valid[0], counts)
+        np.testing.assert_array_equal(raster.data[0], ramp() * counts)
+
+
 async def test_a_rule_that_cannot_see_all_scenes_says_so(two_dates, monkeypatch):
     monkeypatch.setattr(module, "MAX_CANDIDATES", 1)
     name = "x-tileserver-incomplete"

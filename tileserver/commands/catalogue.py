@@ -1,4 +1,4 @@
-"""`tileserver catalogue add | ls | rm`.
+"""`tileserver catalogue add | ls | rm | mosaic`.
 
 Exit codes: 0 everything went in, 1 something was skipped or is not there, 2 wrong usage.
 """
@@ -21,8 +21,9 @@ from tileserver.catalogue.documents import collection_to_stac, parse_instant
 from tileserver.catalogue.errors import CatalogueError
 from tileserver.catalogue.scenes import instant
 from tileserver.catalogue.sqlite import ItemSummary
-from tileserver.errors import UnknownCollectionError
+from tileserver.errors import InvalidParameterError, UnknownCollectionError
 from tileserver.ingest.add import Outcome, add
+from tileserver.mosaics import SETTING, with_settings
 from tileserver.products.base import Hints
 from tileserver.products.item import ncname
 from tileserver.services import Tools, open_tools
@@ -201,3 +202,54 @@ def rm_command(
 
 async def _remove(tools: Tools, collection: str, item: str) -> int:
     return await tools.catalogue.local.remove(collection, item or None)
+
+
+@app.command("mosaic")
+def mosaic_command(
+    collection: Annotated[str, typer.Argument(help="Collection that is set.")],
+    rule: Annotated[
+        str, typer.Argument(help="Its own rule, such as least-cloudy,clear; most-recent at first.")
+    ] = "",
+    mask_band: Annotated[
+        str, typer.Option(help="Band that tells which pixels are clear, such as SCL or QA_PIXEL.")
+    ] = "",
+    classes: Annotated[
+        str, typer.Option(help="Its values that are not clear, with commas between.")
+    ] = "",
+    bits: Annotated[
+        str, typer.Option(help="Numbers of its bits that make a pixel not clear, from 0.")
+    ] = "",
+) -> None:
+    """Set what mosaics of a collection show where nothing is asked; print the settings as JSON."""
+    if (classes or bits) and not mask_band:
+        raise _usage("--classes and --bits belong to --mask-band")
+    mask = {"band": mask_band, "classes": _numbers(classes), "bits": _numbers(bits)}
+    with _tools() as tools:
+        try:
+            settings = asyncio.run(
+                _set_mosaic(tools, collection, rule, mask if mask_band else None)
+            )
+        except UnknownCollectionError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+        except InvalidParameterError as error:
+            raise _usage(str(error)) from error
+    typer.echo(json.dumps(settings))
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        raise _usage("--classes and --bits are whole numbers with commas between") from None
+
+
+async def _set_mosaic(
+    tools: Tools, collection_id: str, rule: str, mask: dict[str, Any] | None
+) -> Any:
+    catalogue = tools.catalogue.local
+    found = await catalogue.collection(collection_id)
+    if rule or mask is not None:
+        found = with_settings(found, rule, mask)
+        await catalogue.put_collection(found)
+    return found.extra.get(SETTING, {})

@@ -15,13 +15,13 @@ from support.blocks import part_of_array
 
 from renderers.canvas import Canvas
 from renderers.geobox import GeoBox
-from renderers.mosaic import StoredTarget
 from renderers.paint import tone_curve
 from renderers.painter import Painters, style_painter, values_painter
 from renderers.partial import part_of
 from renderers.readers.base import Block
 from renderers.reference import footprints, resample
 from renderers.sources import Drawable
+from renderers.targets import StoredTarget
 from renderers.warp import CoordinateGrid
 from styles.program import select
 from styles.registry import class_style, stretch_style

@@ -10,10 +10,10 @@ from support.blocks import part_of_array
 from renderers.canvas import Canvas
 from renderers.geobox import GeoBox
 from renderers.kernels import fused
-from renderers.mosaic import CanvasTarget, StoredTarget
 from renderers.painter import Painters, style_painter, values_painter
 from renderers.reference import footprints, resample
 from renderers.sources import Drawable, Prepared
+from renderers.targets import CanvasTarget, StoredTarget
 from renderers.warp import CoordinateGrid
 from styles.expression import compile_formula
 from styles.program import select

@@ -14,11 +14,11 @@ from renderers.canvas import Canvas
 from renderers.errors import SourceCorruptError
 from renderers.geobox import GeoBox
 from renderers.kernels.resample import resample_mode
-from renderers.mosaic import StoredTarget
 from renderers.painter import Painters, values_painter
 from renderers.readers.base import Block
 from renderers.resampling import reach
 from renderers.sources import Drawable, Prepared
+from renderers.targets import StoredTarget
 from renderers.warp import CoordinateGrid
 from styles.program import select
 

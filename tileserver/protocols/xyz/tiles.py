@@ -146,7 +146,8 @@ OPENAPI = {
             "mosaic",
             "query",
             "Which image shows where several lie: most-recent, least-recent, least-cloudy or "
-            "nearest:DATE, then by:day or by:scene; the collection's own rule without.",
+            "nearest:DATE; by:day or by:scene; clear for no clouds; with commas between. Without, "
+            "the collection's own rule.",
         ),
         _parameter("v", "query", "Version token; with the current one the tile never expires."),
     ],

@@ -9,6 +9,7 @@ from lxml import etree
 
 from renderers.rule import MosaicRule
 from tileserver.errors import TimedOutError
+from tileserver.mosaics import MosaicChoice
 from tileserver.timeaxis import ALWAYS, parse_time
 
 OGC = "{http://www.opengis.net/ogc}"
@@ -40,7 +41,7 @@ def exception(answer) -> tuple[str | None, str | None]:
 
 async def test_a_mosaic_is_a_vendor_parameter(client, pipeline):
     assert (await client.get(url(mosaic="least-recent"))).status_code == 200
-    assert pipeline.asked[0].mosaic == MosaicRule("least-recent")
+    assert pipeline.asked[0].mosaic == MosaicChoice(MosaicRule("least-recent"))
     assert exception(await client.get(url(MOSAIC="worst"))) == ("InvalidParameterValue", "MOSAIC")
 
 

@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from renderers.rule import MosaicRule
+from tileserver.mosaics import MosaicChoice
 
 PATH = "/tiles/sentinel-2-l2a/ndvi/tilejson.json"
 
@@ -41,7 +42,8 @@ async def test_its_tiles_are_of_the_asked_mosaic(client, pipeline):
     answer = await client.get(f"{PATH}?mosaic=nearest:2024-06-11,by:scene")
     (template,) = answer.json()["tiles"]
     assert (await client.get(template.format(z=8, x=135, y=85))).status_code == 200
-    assert pipeline.asked[0].mosaic == MosaicRule("nearest", date(2024, 6, 11), "scene")
+    rule = MosaicRule("nearest", date(2024, 6, 11), "scene")
+    assert pipeline.asked[0].mosaic == MosaicChoice(rule)
 
 
 async def test_zooms_of_other_grids_are_of_the_same_resolution(client):

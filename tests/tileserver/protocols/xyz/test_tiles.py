@@ -4,6 +4,7 @@ import pytest
 from renderers.errors import SourceForbiddenError
 from renderers.rule import MosaicRule
 from tileserver.errors import OverloadedError
+from tileserver.mosaics import MosaicChoice
 from tileserver.request import AUTO
 from tileserver.timeaxis import parse_time
 
@@ -29,7 +30,8 @@ async def test_a_tile_is_decoded(client, pipeline):
 async def test_a_mosaic_is_decoded(client, pipeline):
     for query in ("", "?mosaic=", "?mosaic=least-cloudy"):
         assert (await client.get(f"{TILE}.png{query}")).status_code == 200
-    assert [asked.mosaic for asked in pipeline.asked] == [None, None, MosaicRule("least-cloudy")]
+    choice = MosaicChoice(MosaicRule("least-cloudy"))
+    assert [asked.mosaic for asked in pipeline.asked] == [None, None, choice]
     wrong = await client.get(f"{TILE}.png?mosaic=nearest:soon")
     assert (wrong.status_code, wrong.json()["code"]) == (400, "InvalidParameter")
 
