@@ -6,11 +6,12 @@ import msgpack
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.gcp import GcpModel
+from renderers.geolocation import GeolocationArray
 from renderers.sourcegrid import GridModel
 
 #: Every kind there is. A new one implements `GridModel` and is named here; read indexes and items
 #: then hold it as they hold the others.
-_KINDS: tuple[type[GridModel], ...] = (GcpModel,)
+_KINDS: tuple[type[GridModel], ...] = (GcpModel, GeolocationArray)
 
 
 def to_plain(grid: GridModel) -> list[Any]:
