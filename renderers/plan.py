@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from renderers.errors import SourceUnsupportedError
 from renderers.levels import choose_level
 from renderers.readers.base import BlockId, PixelWindow, RasterIndex, RasterInfo
 from renderers.resampling import class_level, method_for, reach, shrinkage
@@ -60,8 +61,13 @@ def plan_read(
         bands: Band numbers, from 1.
         grid: Where the target's pixels lie in the file.
         resampling: What the style asks for.
+
+    Raises:
+        SourceUnsupportedError: The file has fewer bands, as it is not the one that was indexed.
     """
     info = index.info
+    if max(bands) > info.count:
+        raise SourceUnsupportedError("a file has fewer bands than the catalogue says")
     planes = tuple(sorted({index.plane_of(band)[0] for band in bands}))
     key = info.levels, info.mixed, planes, resampling
     if key not in grid.memo:

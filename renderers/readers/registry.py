@@ -9,6 +9,7 @@ from renderers.readers.base import RasterIndex, Reader
 from renderers.readers.gdal import COPY_LIMIT, COPY_QUOTA, GdalReader
 from renderers.readers.jp2.boxes import RAW_CODESTREAM, SIGNATURE
 from renderers.readers.jp2.reader import Jp2Reader
+from renderers.readers.radar import RadarReader
 from renderers.readers.tiff.reader import TiffReader
 from renderers.stores import ByteSource
 
@@ -88,4 +89,4 @@ def default_registry(
         copy_quota: Bytes of all copies together.
     """
     gdal = GdalReader(spool_dir, limit=copy_limit, quota=copy_quota)
-    return ReaderRegistry([TiffReader(), Jp2Reader(), gdal])
+    return ReaderRegistry([TiffReader(), Jp2Reader(), RadarReader(), gdal])

@@ -1,7 +1,8 @@
-"""Sentinel-1 GRD: real metadata and control points, pixels that the tests write.
+"""Sentinel-1 GRD: real metadata and control points, pixels and calibration that the tests write.
 
 The shared data has real metadata and decimated real images, but no full product: measurement files
-here are small images of known numbers, with the real control points scaled to their size.
+here are small images of known numbers, with the real control points scaled to their size, and
+calibration tables follow the product specification (S1-RS-MDA-52-7441, 6.2) with numbers of ours.
 """
 
 import contextlib
@@ -18,12 +19,14 @@ from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
 from rasterio.transform import GCPTransformer
 from support.application import fill, make_settings, mercator_tile, running, tile_at
+from support.pictures import pixels
 
 from renderers.crs import transform_points
 from renderers.errors import SourceCorruptError, SourceMissingError, SourceUnsupportedError
 from renderers.readers.registry import default_registry
 from tileserver.catalogue.footprint import geojson_footprint
 from tileserver.products.registry import recognise
+from tileserver.products.sentinel1.calibration import parse_calibration
 from tileserver.products.sentinel1.metadata import (
     is_manifest,
     is_product_info,
@@ -86,6 +89,43 @@ def safe(real, tmp_path):
         name = f"s1b-iw-grd-{polarisation}-20210401t052623-20210401t052648-026269-032297-00{number}"
         write_image(folder / f"measurement/{name}.tiff", points, amplitudes(number))
     return folder
+
+
+def calibration_xml(lines, pixels, sigma, gamma):
+    """A calibration annotation; sigma and gamma have a row for each line."""
+
+    def listed(name, values):
+        return f'<{name} count="{len(values)}">{" ".join(map(str, values))}</{name}>'
+
+    vectors = "".join(
+        f"<calibrationVector><azimuthTime>2021-04-01T05:26:23.794457</azimuthTime>"
+        f"<line>{line}</line>{listed('pixel', places)}{listed('sigmaNought', low)}"
+        f"{listed('betaNought', low)}{listed('gamma', high)}{listed('dn', low)}"
+        "</calibrationVector>"
+        for line, places, low, high in zip(lines, pixels, sigma, gamma, strict=True)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><calibration><adsHeader/><calibrationInformation>'
+        "<absoluteCalibrationConstant>1.0</absoluteCalibrationConstant></calibrationInformation>"
+        f'<calibrationVectorList count="{len(lines)}">{vectors}</calibrationVectorList>'
+        "</calibration>"
+    ).encode()
+
+
+LINES = (-100, 150, 420)
+PIXELS = (0, 200, 400, 644)
+SIGMA = [[330.0 + 40 * i - 30 * k for k in range(4)] for i in range(3)]
+GAMMA = [[280.0 + 20 * i - 25 * k for k in range(4)] for i in range(3)]
+
+
+@pytest.fixture
+def calibrated(safe):
+    """The folder with tables for VV and none for VH."""
+    folder = safe / "annotation/calibration"
+    folder.mkdir(parents=True)
+    name = "calibration-s1b-iw-grd-vv-20210401t052623-20210401t052648-026269-032297-001.xml"
+    (folder / name).write_bytes(calibration_xml(LINES, [PIXELS] * 3, SIGMA, GAMMA))
+    return safe
 
 
 def test_manifest(real):
@@ -262,12 +302,13 @@ async def test_a_map_shows_each_pixel_where_gdal_s_spline_puts_it(real, safe, tm
         asked = CoverageRequest("sentinel-1-grd", ("vv", "vh"), box)
         raster = await app.services.pipeline.coverage(asked)
     column, row, inside = gdal_pixels(box, list(control_points(real / f"{NAME}.SAFE")))
-    for number in (1, 2):
+    valid = np.broadcast_to(raster.valid, raster.data.shape) != 0
+    for data, seen, number in zip(raster.data, valid, (1, 2), strict=True):
         expected = np.where(inside, amplitudes(number)[row, column], 0)
         # positions are right to a hundredth of a pixel, so some fall to the neighbour
-        assert (raster.data[number - 1] * raster.valid == expected).mean() > 0.97
+        assert (data * seen == expected).mean() > 0.97
+        assert (seen == (inside & (column >= 12))).mean() > 0.99
     assert 0.1 < inside.mean() < 1.0
-    assert (raster.valid == (inside & (column >= 12))).mean() > 0.99
 
 
 async def test_a_tile_is_drawn(safe, tmp_path):
@@ -280,3 +321,83 @@ async def test_a_tile_is_drawn(safe, tmp_path):
         assert reply.headers["content-type"] == "image/png"
         empty = await app.get(f"/tiles/sentinel-1-grd/vv/WebMercatorQuad/{z}/0/0.png")
     assert len(reply.content) > 10 * len(empty.content)
+
+
+def test_calibration_tables():
+    tables = parse_calibration(calibration_xml(LINES[::-1], [PIXELS] * 3, SIGMA[::-1], GAMMA))
+    assert tables.sigma.lines.tolist() == list(LINES)
+    assert tables.sigma.pixels.tolist() == list(PIXELS)
+    assert tables.sigma.values.tolist() == SIGMA
+    assert tables.gamma.values.tolist() == GAMMA[::-1]
+
+
+def test_vectors_at_different_pixels_stay_what_they_are():
+    places = [(0, 10, 20), (0, 15, 20)]
+    values = [(1.0, 3.0, 2.0), (4.0, 2.0, 6.0)]
+    table = parse_calibration(calibration_xml((0, 9), places, values, values)).gamma
+    assert table.pixels.tolist() == [0, 10, 15, 20]
+    at = np.linspace(0, 20, 81)
+    for line, (where, what) in enumerate(zip(places, values, strict=True)):
+        found = np.interp(at, table.pixels, table.values[line])
+        np.testing.assert_allclose(found, np.interp(at, where, what), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"<line>150</line>", b"<line>x</line>"),
+        (b"<line>150</line>", b"<line>420</line>"),
+        (b"330.0", b"-1"),
+        (b"330.0", b"nan"),
+        (b"330.0 ", b""),
+        (b"0 200 400 644", b"0 400 200 644"),
+        (b"</calibration>", b""),
+        (b"<calibration>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><calibration>"),
+        (b"calibrationVector>", b"other>"),
+    ],
+)
+def test_damaged_tables_are_refused(change):
+    data = calibration_xml(LINES, [PIXELS] * 3, SIGMA, GAMMA)
+    assert change[0] in data
+    with pytest.raises(SourceCorruptError):
+        parse_calibration(data.replace(*change))
+
+
+async def test_calibrated_bands_are_those_of_the_tables(real, calibrated, tmp_path):
+    """Sigma and gamma nought by numpy.interp over the tables, at GDAL's place of every pixel."""
+    settings = make_settings(tmp_path, file_roots=[tmp_path])
+    (outcome,) = await fill(settings, [str(calibrated)])
+    assert outcome.status == "added"
+    box = mercator_tile(*tile_at(9.0, 46.3, 9))
+    names = ("vv", "vv_sigma0", "vv_gamma0", "vh")
+    async with running(settings) as app:
+        collection = await app.services.catalogue.collection("sentinel-1-grd")
+        asked = CoverageRequest("sentinel-1-grd", names, box)
+        raster = await app.services.pipeline.coverage(asked)
+    assert [b.name for b in collection.bands] == list(names)
+    column, row, inside = gdal_pixels(box, list(control_points(real / f"{NAME}.SAFE")))
+    stored = amplitudes(1).astype(np.float64)
+    expected = [stored]
+    for table in (SIGMA, GAMMA):
+        along = np.array([np.interp(np.arange(WIDTH), PIXELS, line) for line in table])
+        gains = np.array([np.interp(np.arange(HEIGHT), LINES, v) for v in along.T]).T
+        expected.append((stored / gains) ** 2)
+    expected.append(amplitudes(2))
+    valid = np.broadcast_to(raster.valid, raster.data.shape) != 0
+    for data, known, seen in zip(raster.data, expected, valid, strict=True):
+        there = np.isclose(data, known[row, column], rtol=1e-5)
+        assert there[seen & inside].mean() > 0.97
+
+
+async def test_decibels_are_a_style(calibrated, tmp_path):
+    settings = make_settings(tmp_path, file_roots=[tmp_path])
+    await fill(settings, [str(calibrated)])
+    z, x, y = tile_at(9.0, 46.3, 9)
+    async with running(settings) as app:
+        collection = await app.services.catalogue.collection("sentinel-1-grd")
+        assert collection.styles[:2] == ("sigma0-vv", "gamma0-vv")
+        reply = await app.get(f"/tiles/sentinel-1-grd/sigma0-vv/WebMercatorQuad/{z}/{x}/{y}.png")
+    assert reply.status_code == 200, reply.text
+    found = pixels(reply.content)
+    # amplitudes of 120 to 480 over gains of about 350 are -9 to 3 dB of a range from -22 to 0
+    assert found[found[..., 3] > 0, 0].mean() > 128

@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from renderers.errors import SourceMissingError
+from renderers.readers.radar import RadarIndex, RadarReader
 from tileserver.catalogue.base import Collection
 from tileserver.catalogue.footprint import grid_footprint
 from tileserver.products.base import (
@@ -18,7 +19,8 @@ from tileserver.products.base import (
     name_of,
 )
 from tileserver.products.item import Asset, Band, bands_of, make_item
-from tileserver.products.sentinel1.bands import AMPLITUDES, POLARISATIONS
+from tileserver.products.sentinel1.bands import AMPLITUDES, CALIBRATED, POLARISATIONS
+from tileserver.products.sentinel1.calibration import parse_calibration
 from tileserver.products.sentinel1.metadata import (
     ProductMetadata,
     is_manifest,
@@ -79,12 +81,13 @@ class Sentinel1Product:
         images = {p: found[path] for p, path in metadata.measurements.items() if path in found}
         if not images:
             raise SourceMissingError("the product has none of its image files")
+        calibrated = [p for p in images if await _calibrate(p, images[p], metadata, found, access)]
         grid = (await access.indexed(next(iter(images.values())))).raster.info.grid
         item = make_item(
             metadata.id,
             metadata.footprint if grid is None else grid_footprint(grid),
             metadata.start,
-            [*_assets(images), *_quicklook(metadata, found)],
+            [*_assets(images, calibrated), *_quicklook(metadata, found)],
             _properties(metadata, sorted(metadata.measurements)),
         )
         item["collection"] = hints.collection or TEMPLATE.id
@@ -148,12 +151,35 @@ async def _found(folder: str, metadata: ProductMetadata, access: Access) -> dict
     return {p: f"{folder}/{p}" for p in answers if p is not None}
 
 
-def _assets(images: Mapping[str, str]) -> list[Asset]:
+async def _calibrate(
+    polarisation: str,
+    href: str,
+    metadata: ProductMetadata,
+    found: Mapping[str, str],
+    access: Access,
+) -> bool:
+    """Put the calibrated bands into an image's read index; tell whether it has its tables."""
+    path = metadata.calibrations.get(polarisation)
+    tables = None if path is None else found.get(path)
+    if tables is None:
+        return False
+    gains = parse_calibration(await access.document(tables))
+    file = await access.indexed(href)
+    reader = access.readers.get(RadarReader.id)
+    raster = RadarIndex.over(file.raster, (gains.sigma, gains.gamma))
+    access.replace(href, file._replace(reader=reader, raster=raster))
+    return True
+
+
+def _assets(images: Mapping[str, str], calibrated: Container[str]) -> list[Asset]:
     return [
         Asset(
             key=p,
             href=images[p],
-            bands=(Band(AMPLITUDES[p], nodata=_NODATA, data_type="uint16"),),
+            bands=tuple(
+                Band(info, nodata=_NODATA)
+                for info in (AMPLITUDES[p], *(CALIBRATED[p] if p in calibrated else ()))
+            ),
             media_type="image/tiff; application=geotiff",
             title=AMPLITUDES[p].title,
             roles=("data", "amplitude"),
