@@ -9,7 +9,7 @@ import time as clock
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -284,6 +284,21 @@ class SqliteCatalogue:
         number, _ = self._known(collection_id)
         return await self._read(self._item, number, item_id)
 
+    async def tiles(
+        self, collection_id: str, grid_code: str, span: tuple[datetime, datetime]
+    ) -> Sequence[dict[str, Any]]:
+        """Return the STAC documents of one tile's items that begin within a closed interval.
+
+        Args:
+            collection_id: The collection; one that does not exist has no items.
+            grid_code: The items' `grid:code`.
+            span: First and last instant.
+        """
+        if collection_id not in self._collections:
+            return ()
+        number, _ = self._known(collection_id)
+        return await self._read(self._tiles, number, grid_code, span)
+
     async def _read(self, question: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reading, question, *args)
 
@@ -387,6 +402,16 @@ class SqliteCatalogue:
             raise UnknownItemError("there is no such item in the collection")
         document: dict[str, Any] = json.loads(row[0])
         return document
+
+    def _tiles(
+        self, number: int, grid_code: str, span: tuple[datetime, datetime]
+    ) -> list[dict[str, Any]]:
+        rows = self._reader.execute(
+            "SELECT document FROM item WHERE collection = ? AND start BETWEEN ? AND ?"
+            """ AND document ->> '$.properties."grid:code"' = ?""",
+            (number, *map(microseconds, span), grid_code),
+        )
+        return [json.loads(row[0]) for row in rows]
 
     # -- changes ----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from tileserver.catalogue.documents import with_bands
 from tileserver.catalogue.errors import CatalogueError, UnknownItemError
 from tileserver.catalogue.scenes import StoredIndex, data_assets
 from tileserver.errors import UnknownCollectionError
+from tileserver.ingest.newest import span, standing
 from tileserver.ingest.styling import with_styles
 from tileserver.products.base import Access, Candidate, Hints, ProductItem, folder_of, name_of
 from tileserver.products.cog.statistics import read_statistics
@@ -56,10 +57,11 @@ class Outcome(NamedTuple):
 
     Attributes:
         href: Address that was asked, or of the product found there.
-        status: `added`, `updated`, `unchanged` or `skipped`.
+        status: `added`, `updated`, `unchanged`, `superseded` (a newer processing of the same
+            acquisition is there) or `skipped`.
         collection: Collection id, "" when skipped.
         item: Item id, "" when skipped.
-        reason: Why it was skipped; never a path inside a store, a key or a traceback.
+        reason: Why it was skipped or superseded; never a path inside a store, a key or a traceback.
         missing: Assets that the product names but whose files are not there.
     """
 
@@ -195,9 +197,30 @@ class _Job:
         def merge(have: Collection | None) -> Collection:
             return merged(have, template, item, self._library)
 
-        stored = await self._tools.catalogue.local.put_item(item, prepared.indexes, merge)
         place = item["collection"], item["id"]
+        older, newer = await self._processings(item)
+        if newer:
+            return Outcome(candidate.href, "superseded", *place, f"{newer[0]} is newer")
+        stored = await self._tools.catalogue.local.put_item(item, prepared.indexes, merge)
+        for name in older:
+            await self._tools.catalogue.local.remove(item["collection"], name)
         return Outcome(candidate.href, stored.value, *place, "", prepared.missing)
+
+    async def _processings(self, item: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+        """Return the ids of older and newer processings of an item in the catalogue."""
+        own, around = standing(item), span(item)
+        older: list[str] = []
+        newer: list[str] = []
+        if own is None or around is None:
+            return older, newer
+        local = self._tools.catalogue.local
+        for other in await local.tiles(item["collection"], own.tile, around):
+            its = standing(other)
+            if its is None or its.datatake != own.datatake or other["id"] == item["id"]:
+                continue
+            if its.rank != own.rank:
+                (older if its.rank < own.rank else newer).append(other["id"])
+        return older, newer
 
     async def _placed(
         self, item: dict[str, Any], template: Collection, *, own: bool

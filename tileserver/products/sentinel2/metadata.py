@@ -56,6 +56,7 @@ class ProductMetadata:
         footprint: (longitude, latitude) of the closed outline.
         cloud_cover: Percent, None where not told.
         generation_time: When it was made, as written.
+        datatake: Identifier of the datatake, with its baseline; "" where not told.
     """
 
     level: str
@@ -73,6 +74,7 @@ class ProductMetadata:
     footprint: tuple[FloatArray, FloatArray]
     cloud_cover: float | None
     generation_time: str
+    datatake: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ def parse_product(data: bytes) -> ProductMetadata:
         footprint=_ring(values.text("EXT_POS_LIST")),
         cloud_cover=values.number_or(None, "Cloud_Coverage_Assessment"),
         generation_time=values.text("GENERATION_TIME"),
+        datatake=next((e.get("datatakeIdentifier", "") for e in _named(root, "Datatake")), ""),
     )
 
 

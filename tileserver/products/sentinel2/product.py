@@ -240,6 +240,8 @@ def _properties(metadata: ProductMetadata, tile: TileMetadata) -> dict[str, Any]
         "s2:generation_time": metadata.generation_time,
         "s2:product_uri": f"{metadata.id}.SAFE",
     }
+    if metadata.datatake:
+        properties["s2:datatake_id"] = metadata.datatake
     if cloud is not None:
         properties["eo:cloud_cover"] = cloud
     if tile.sun is not None:
