@@ -33,8 +33,9 @@ class TiffReader(Reader):
     The check on the tags refuses, by name: complex and undefined samples, words of 24 bits,
     white-is-zero, CMYK and other colour spaces, reversed bit order, CCITT, JPEG 6 and other rare
     codecs, blocks above 8 Mpx, rational polynomials, ground control points that make no grid, and
-    CRS keys that are not built exactly. Of the files beside a TIFF, `.msk` is looked for when it is indexed; `.ovr`,
-    `.aux.xml` and world files are not, and nothing in the tags tells that they exist.
+    CRS keys that are not built exactly. Of the files beside a TIFF, `.msk` is looked for when it is
+    indexed; `.ovr`, `.aux.xml` and world files are not, and nothing in the tags tells that they
+    exist.
 
     Masks: `Block.mask` comes from a mask image in the file, else in the `.msk` file beside it (any
     value but 0 is valid), else from an alpha band (valid where alpha is not 0; a file with a nodata
