@@ -12,6 +12,7 @@ from tileserver.products.corine.product import Corine
 from tileserver.products.described.product import DescribedProduct
 from tileserver.products.esa_worldcover.product import EsaWorldCover
 from tileserver.products.landsat.product import LandsatProduct
+from tileserver.products.modis.product import ModisProduct
 from tileserver.products.s2glc.product import S2glc
 from tileserver.products.sentinel1.product import Sentinel1Product
 from tileserver.products.sentinel2.product import Sentinel2Product
@@ -25,6 +26,7 @@ PRODUCTS: tuple[Product, ...] = (
     Sentinel2Product(),
     LandsatProduct(),
     StacProduct(),
+    ModisProduct(),
     CopernicusDem(),
     EsaWorldCover(),
     Corine(),
