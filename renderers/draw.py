@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from renderers.canvas import Canvas
+from renderers.compose import Brush, dates_target, needed
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
@@ -145,15 +146,21 @@ class Renderer:
     async def _layer(
         self, layer: LayerJob, box: GeoBox, spent: Spent, finish: Callable[[Image | None], T]
     ) -> tuple[T, bool]:
-        style = layer.style
+        style, rule, painters = layer.style, layer.rule, self._mosaic.painters
         spent.target(box)
-        canvas = Canvas(box, self._mosaic.painters.of(style), self._mosaic.painters)
-        wanted = Wanted(layer.scenes, style.program.inputs, box, style.resampling)
-        target = CanvasTarget(canvas, box)
-        if layer.mask is not None:
-            wanted = wanted.seen_through(layer.mask)
-            target = CanvasTarget(canvas, box, Screen(layer.mask, box, self._mosaic.painters))
-        return await self._mosaic.fill(wanted, target, spent, lambda: finish(canvas.image()))
+        painter = painters.of(style)
+        wanted = Wanted(layer.scenes, needed(style.program, rule.best), box, style.resampling)
+        screen = None
+        if rule.clear is not None:
+            wanted = wanted.seen_through(rule.clear)
+            screen = Screen(rule.clear, box, painters)
+        if rule.compose == "first":
+            canvas = Canvas(box, painter, painters)
+            target = CanvasTarget(canvas, box, screen)
+            return await self._mosaic.fill(wanted, target, spent, lambda: finish(canvas.image()))
+        brush = Brush(box, painter, painters, screen)
+        dates = dates_target(brush, rule.date_numbers(layer.scenes), rule.compose, rule.best)
+        return await self._mosaic.fill(wanted, dates, spent, lambda: finish(dates.image()))
 
 
 def _painted(images: Sequence[Image | None]) -> Image | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
-from renderers.rule import ClassMask
+from renderers.rule import PLAIN, ClassMask, MosaicRule
 from renderers.scene import Scene
 from styles.model import Resampling, Style
 
@@ -68,14 +68,14 @@ class LayerJob:
     """One layer of a picture.
 
     Attributes:
-        scenes: In order of the mosaic: of the scenes that are valid at a pixel the first one shows.
+        scenes: In order of the mosaic (`MosaicRule.ordered`).
         style: What the picture is.
-        mask: Which pixels of a scene are valid; None for all that have data.
+        rule: What becomes of several scenes at a pixel; their order is theirs already.
     """
 
     scenes: tuple[Scene, ...]
     style: Style
-    mask: ClassMask | None = None
+    rule: MosaicRule = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

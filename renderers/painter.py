@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.memory import SizedLru
-from renderers.image import UInt8Array
+from renderers.geobox import GeoBox
+from renderers.image import Image, UInt8Array
 from renderers.kernels import colour as colours
 from renderers.kernels import fused, gather, vm
 from renderers.paint import tone_curve
@@ -116,6 +117,35 @@ def _separate(program: Program) -> tuple[tuple[int, ...], ...] | None:
         tuple(k for k, inputs in enumerate(outputs) if number in inputs)
         for number in range(len(program.inputs))
     )
+
+
+def coloured(
+    painter: Painter, values: NDArray[np.float32], there: UInt8Array, box: GeoBox
+) -> Image | None:
+    """Return the picture of values, as drawing would have coloured them.
+
+    Args:
+        painter: Of a style.
+        values: C-contiguous, shape (outputs, pixels).
+        there: Shape (pixels,), 0 where there is no value.
+        box: The target grid.
+
+    Returns:
+        None where there is no value at all.
+    """
+    if not there.any():
+        return None
+    shape = box.height, box.width
+    if painter.kind == fused.RGB:
+        words = np.empty(there.size, np.uint32)
+        colours.rgb(values, there, painter.low, painter.inverse, painter.table, words)
+        return Image(words.view(np.uint8).reshape(*shape, 4), opaque=bool(there.all()))
+    indexes = np.empty(there.size, np.uint8)
+    if painter.kind == fused.RAMP:
+        colours.ramp(values[0], there, painter.low[0], painter.inverse[0], indexes)
+    else:
+        colours.classes(values[0], there, painter.table, indexes)
+    return Image(indexes.reshape(shape), painter.palette)
 
 
 class Painters:

@@ -5,14 +5,16 @@ touch: two tiles side by side order the scenes that they share alike, so that th
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 
 from renderers.scene import Scene
+from styles.program import Program
 
 Priority = Literal["most-recent", "least-recent", "least-cloudy", "nearest"]
 Grouping = Literal["day", "scene"]
+Compose = Literal["first", "mean", "median", "min", "max", "count", "best"]
 
 #: Largest value a class or a set of flags may have.
 MAX_CLASS: Final = 65535
@@ -63,32 +65,71 @@ class MosaicRule:
         by: Whether time is counted in solar days, so that all scenes of one pass of a satellite
             are equally recent, or exactly, each scene for itself.
         clear: Pixels that do not count though they have data, such as clouds; None counts all.
+        compose: What becomes of the dates of a pixel: the first valid one shows, or the mean,
+            median, least or greatest value of each channel, the number of dates, or the one on
+            which a program gives most. A date is what `by` says: scenes of one fill one another's
+            gaps and count once.
+        dates: Only so many dates, in the order of the priority; None takes all.
+        best: With `best`, the program, of one output.
 
     Raises:
-        ValueError: `nearest` without a day, or a day without `nearest`.
+        ValueError: `nearest` without a day, or a day without `nearest`; likewise `best`.
     """
 
     priority: Priority = "most-recent"
     near: date | None = None
     by: Grouping = "day"
     clear: ClassMask | None = None
+    compose: Compose = "first"
+    dates: int | None = None
+    best: Program | None = None
 
     def __post_init__(self) -> None:
+        if (self.compose == "best") != (self.best is not None):
+            raise ValueError("a program belongs to `best`, and only to it")
         if (self.priority == "nearest") != (self.near is not None):
             raise ValueError("a day belongs to `nearest`, and only to it")
 
     @property
     def key(self) -> str:
         """What tells rules apart that give different pictures; "" for the plain one."""
-        return "" if self == PLAIN else repr(self)
+        if self == PLAIN:
+            return ""
+        return repr(replace(self, compose="first", best=None)) + self.compose + self._best_key
+
+    @property
+    def _best_key(self) -> str:
+        return "" if self.best is None else self.best.digest
 
     def ordered(self, scenes: Iterable[Scene]) -> list[Scene]:
         """Return scenes in the order of the mosaic, whatever order they come in.
 
         Scenes without a time, or without a cloud cover where that counts, come last; equal ones
-        follow most recent first, then by id.
+        follow most recent first, then by id. With more than the first valid one, the scenes of a
+        date follow one another.
         """
-        return sorted(scenes, key=self._place)
+        order = sorted(scenes, key=self._place)
+        if self.compose == "first" and self.dates is None:
+            return order
+        numbers = self.date_numbers(order)
+        if self.compose != "first":
+            order = [order[k] for k in sorted(range(len(order)), key=numbers.__getitem__)]
+            numbers = sorted(numbers)
+        most = len(order) if self.dates is None else self.dates
+        return [scene for scene, number in zip(order, numbers, strict=True) if number < most]
+
+    def date_numbers(self, scenes: Iterable[Scene]) -> list[int]:
+        """Return of each scene the number of its date, in the order in which dates appear.
+
+        Every timeless scene is a date of its own.
+        """
+        known: dict[object, int] = {}
+        return [
+            known.setdefault(
+                scene.id if scene.datetime is None else _unit(scene, self.by), len(known)
+            )
+            for scene in scenes
+        ]
 
     def _place(self, scene: Scene) -> tuple[float, ...] | tuple[float | str, ...]:
         recent = _recent(scene, self.by)

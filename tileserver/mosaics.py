@@ -6,13 +6,18 @@ from datetime import date
 from typing import Any
 
 from renderers.rule import PLAIN, ClassMask, MosaicRule
+from styles.model import ClassColour, RampColour, Style
 from tileserver.catalogue.base import Collection
 from tileserver.errors import InvalidParameterError
+from tileserver.layers import LayerStyles
 
 #: Member of `Collection.extra` that holds the collection's own settings of mosaics.
 SETTING = "mosaic"
 
 _LONGEST_TEXT = 200
+
+#: Most dates that a request may name.
+MAX_DATES = 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +27,12 @@ class MosaicChoice:
     Attributes:
         rule: All of it that means the same for every collection.
         clear: Whether pixels that the collection's mask leaves out (clouds) do not count.
+        best: Id of the style of which the greatest value decides which date shows, "" for none.
     """
 
     rule: MosaicRule = PLAIN
     clear: bool = False
+    best: str = ""
 
 
 def parse_mosaic(text: str, *, parameter: str = "mosaic") -> MosaicChoice | None:
@@ -37,6 +44,10 @@ def parse_mosaic(text: str, *, parameter: str = "mosaic") -> MosaicChoice | None
     | `nearest:2024-06-12` | the scene nearest to that day comes first |
     | `by:day` (the default), `by:scene` | time in solar days, or exactly |
     | `clear` | pixels that the collection's mask leaves out, such as clouds, do not count |
+    | `first` (the default) | at a pixel the first valid date shows |
+    | `mean`, `median`, `min`, `max`, `count` | of all dates, each channel for itself |
+    | `max:ndvi` | the date on which that style's value is greatest shows |
+    | `dates:12` | at most so many dates |
 
     Args:
         text: As written by the client, percent-decoding done.
@@ -60,20 +71,61 @@ def parse_mosaic(text: str, *, parameter: str = "mosaic") -> MosaicChoice | None
 
 
 def rule_of(collection: Collection, asked: MosaicChoice | None) -> MosaicRule:
-    """Return the rule of a picture: what was asked, else the collection's own, else the plain one.
+    """Return what was asked, else the collection's own rule, else the plain one.
+
+    All of it but which program decides what is best.
 
     Raises:
         InvalidParameterError: The collection has no mask that could tell what is clear, or its own
             settings cannot be read.
     """
     own = collection.extra.get(SETTING, {})
-    choice = asked or parse_mosaic(own.get("rule", "")) or MosaicChoice()
+    choice = _chosen(collection, asked)
     if not choice.clear:
         return choice.rule
     if "mask" not in own:
         message = f"collection {collection.id} has no mask that tells which pixels are clear"
         raise InvalidParameterError(message, parameter="mosaic")
     return replace(choice.rule, clear=mask_of(own["mask"]))
+
+
+def picture_rule(
+    collection: Collection,
+    asked: MosaicChoice | None,
+    styles: LayerStyles,
+    style: Style,
+) -> MosaicRule:
+    """Return the rule of a picture in a style; see `rule_of`.
+
+    Raises:
+        InvalidParameterError: As there, or the style shows nothing that could be composed so.
+        UnknownStyleError: There is no style of which the greatest value should decide.
+    """
+    rule, best = rule_of(collection, asked), _chosen(collection, asked).best
+    if best:
+        decides = styles.style(collection, best).program
+        if decides.outputs != 1:
+            message = f"style {best} has more than one value, of which none is the greatest"
+            raise InvalidParameterError(message, parameter="mosaic")
+        return replace(rule, compose="best", best=decides)
+    if rule.compose != "first" and isinstance(style.colour, ClassColour):
+        message = f"style {style.id} shows classes, of which there is no {rule.compose}"
+        raise InvalidParameterError(message, parameter="mosaic")
+    if rule.compose == "count" and not isinstance(style.colour, RampColour):
+        message = "count is shown by styles of one value with a range, such as 0 to 12"
+        raise InvalidParameterError(message, parameter="mosaic")
+    return rule
+
+
+def settings_key(collection: Collection) -> str:
+    """Return what tells collections apart whose own rules differ."""
+    own = collection.extra.get(SETTING)
+    return repr(own) if own else ""
+
+
+def _chosen(collection: Collection, asked: MosaicChoice | None) -> MosaicChoice:
+    own = collection.extra.get(SETTING, {})
+    return asked or parse_mosaic(own.get("rule", "")) or MosaicChoice()
 
 
 def with_settings(
@@ -119,17 +171,19 @@ def mask_of(document: Mapping[str, Any]) -> ClassMask:
 
 def _choice(text: str) -> MosaicChoice:
     found: dict[str, object] = {}
-    for word in text.lower().split(","):
+    for word in text.split(","):
         name, colon, value = word.strip().partition(":")
-        read = _WORDS.get(name + colon)
+        read = _WORDS.get(name.lower() + colon)
         if read is None:
             raise ValueError(f"no word {word.strip()[:40]!r}")
         for key, meaning in read(value).items():
             if key in found:
                 raise ValueError("it says two things of one kind")
             found[key] = meaning
-    clear = bool(found.pop("clear", False))
-    return MosaicChoice(MosaicRule(**found), clear)  # type: ignore[arg-type]
+    clear, best = bool(found.pop("clear", False)), str(found.pop("best", ""))
+    if best and found.pop("compose", None) is not None:
+        raise ValueError("it says two things of one kind")
+    return MosaicChoice(MosaicRule(**found), clear, best)  # type: ignore[arg-type]
 
 
 def _constant(**meaning: object) -> Callable[[str], dict[str, object]]:
@@ -146,6 +200,18 @@ def _by(value: str) -> dict[str, object]:
     return {"by": value}
 
 
+def _dates(value: str) -> dict[str, object]:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= MAX_DATES):
+        raise ValueError(f"dates:1 to dates:{MAX_DATES}")
+    return {"dates": int(value)}
+
+
+def _best(value: str) -> dict[str, object]:
+    if not value:
+        raise ValueError("max: and the name of a style")
+    return {"best": value}
+
+
 _WORDS: dict[str, Callable[[str], dict[str, object]]] = {
     "most-recent": _constant(priority="most-recent"),
     "least-recent": _constant(priority="least-recent"),
@@ -153,4 +219,12 @@ _WORDS: dict[str, Callable[[str], dict[str, object]]] = {
     "nearest:": _nearest,
     "by:": _by,
     "clear": _constant(clear=True),
+    "first": _constant(compose="first"),
+    "mean": _constant(compose="mean"),
+    "median": _constant(compose="median"),
+    "min": _constant(compose="min"),
+    "max": _constant(compose="max"),
+    "count": _constant(compose="count"),
+    "max:": _best,
+    "dates:": _dates,
 }

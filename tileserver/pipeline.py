@@ -38,10 +38,11 @@ from tileserver.errors import (
 from tileserver.etag import etag_matches
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
-from tileserver.mosaics import rule_of
+from tileserver.mosaics import MosaicChoice, picture_rule, rule_of, settings_key
 from tileserver.request import (
     AUTO,
     CoverageRequest,
+    LayerRequest,
     PictureRequest,
     ValuesRequest,
     cache_key,
@@ -209,8 +210,8 @@ class Pipeline:
             styles: tuple[Style, ...] = (self._styles.style(state.collection, style_id),)
         else:
             styles = self._styles.info(state.collection).styles
-        rule = rule_of(state.collection, None).key
-        text = "\x1f".join([collection_id, state.revision, *(s.digest for s in styles), rule])
+        own = settings_key(state.collection)
+        text = "\x1f".join([collection_id, state.revision, *(s.digest for s in styles), own])
         token = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         self._versions.set((collection_id, style_id), (state, token))
         return token
@@ -297,11 +298,7 @@ class Pipeline:
         if known is not None and all(map(_State.same, known.states, states)):
             return known
         layers = tuple(
-            _Resolved(
-                state.collection,
-                self._styles.style(state.collection, layer.style),
-                rule_of(state.collection, request.mosaic),
-            )
+            self._resolved(state.collection, layer, request.mosaic)
             for layer, state in zip(request.layers, states, strict=True)
         )
         area = areas.of_geobox(request.geobox)
@@ -309,6 +306,13 @@ class Pipeline:
         prepared = _Prepared(tuple(states), layers, area, key, f'"{key}"')
         self._prepared.set(request, prepared)
         return prepared
+
+    def _resolved(
+        self, collection: Collection, layer: LayerRequest, mosaic: MosaicChoice | None
+    ) -> _Resolved:
+        style = self._styles.style(collection, layer.style)
+        rule = picture_rule(collection, mosaic, self._styles, style)
+        return _Resolved(collection, style, rule)
 
     def _check(self, request: PictureRequest) -> None:
         if len(request.layers) > self._max_layers:
@@ -337,7 +341,7 @@ class Pipeline:
                 for layer in layers
             ]
             jobs = [
-                LayerJob(search.scenes, layer.style, layer.rule.clear)
+                LayerJob(search.scenes, layer.style, layer.rule)
                 for search, layer in zip(found, layers, strict=True)
             ]
             with _timed():

@@ -14,7 +14,7 @@ from renderers.geobox import GeoBox
 from renderers.job import Budget, DrawJob, LayerJob, Spent
 from renderers.mosaic import Mosaicker
 from renderers.readers.registry import default_registry
-from renderers.rule import ClassMask
+from renderers.rule import ClassMask, MosaicRule
 from renderers.scene import BandAsset, Scene
 from styles.registry import stretch_style
 
@@ -111,7 +111,7 @@ async def test_a_picture_shows_the_values_that_count(make, files, pool):
     made = random_scenes(make, np.random.default_rng(3), 3)
     style = stretch_style("grey", "red", 0.0, 4000.0)
     values, source = twin(made, CLOUDS)
-    layer = LayerJob(tuple(scene for scene, _, _ in made), style, CLOUDS)
+    layer = LayerJob(tuple(scene for scene, _, _ in made), style, MosaicRule(clear=CLOUDS))
     renderer = Renderer(files, pool)
     drawn = await renderer.picture(DrawJob((layer,), BOX, Budget()), lambda image: image)
     image = drawn.result

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderers.rule import MosaicRule, solar_day
+from renderers.rule import ClassMask, MosaicRule, solar_day
 from renderers.scene import Scene
+from styles.program import select
 
 DAYS = st.dates(date(2015, 6, 23), date(2026, 12, 31))
 RULES = st.one_of(
@@ -115,18 +116,35 @@ def test_one_pass_over_midnight_utc_is_one_day():
     assert solar_day(replace(before, longitude=None)) == date(2024, 6, 2), "UTC where unknown"
 
 
+@given(SCENES, st.sampled_from(["least-cloudy", "most-recent"]), st.integers(1, 5))
+def test_only_so_many_dates_each_whole_and_in_one_piece(scenes, priority, most):
+    every = MosaicRule(priority, compose="mean")
+    order, numbers = every.ordered(scenes), every.date_numbers(every.ordered(scenes))
+    assert numbers == sorted(numbers)
+    assert sorted(s.id for s in order) == sorted(s.id for s in scenes)
+    some = MosaicRule(priority, compose="mean", dates=most).ordered(scenes)
+    assert some == [s for s, number in zip(order, numbers, strict=True) if number < most]
+    first = MosaicRule(priority, dates=most).ordered(scenes)
+    assert {s.id for s in first} == {s.id for s in some}
+    assert first == [s for s in MosaicRule(priority).ordered(scenes) if s in first]
+
+
 def test_nearest_needs_a_day_and_nothing_else_has_one():
     with pytest.raises(ValueError, match="nearest"):
         MosaicRule("nearest")
     with pytest.raises(ValueError, match="nearest"):
         MosaicRule("most-recent", date(2024, 6, 1))
+    with pytest.raises(ValueError, match="best"):
+        MosaicRule(compose="best")
 
 
 def test_only_the_plain_rule_has_no_key():
     rules = [
         MosaicRule(), MosaicRule(by="scene"), MosaicRule("least-recent"),
         MosaicRule("least-cloudy"), MosaicRule("nearest", date(2024, 6, 1)),
-        MosaicRule("nearest", date(2024, 6, 2)),
+        MosaicRule("nearest", date(2024, 6, 2)), MosaicRule(compose="mean"), MosaicRule(dates=3),
+        MosaicRule(clear=ClassMask("SCL", (3,))), MosaicRule(clear=ClassMask("SCL", (), (3,))),
+        MosaicRule(compose="best", best=select("a")), MosaicRule(compose="best", best=select("b")),
     ]  # fmt: skip
     assert rules[0].key == ""
     assert len({rule.key for rule in rules}) == len(rules)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -5,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderers.rule import ClassMask, MosaicRule
-from tileserver.catalogue.base import Collection
-from tileserver.errors import InvalidParameterError
-from tileserver.mosaics import MosaicChoice, parse_mosaic, rule_of
+from styles.registry import StyleRegistry
+from tileserver.catalogue.base import BandInfo, Collection
+from tileserver.errors import InvalidParameterError, UnknownStyleError
+from tileserver.layers import LayerStyles
+from tileserver.mosaics import MosaicChoice, parse_mosaic, picture_rule, rule_of
 
 
 @pytest.mark.parametrize(
@@ -19,12 +22,51 @@ from tileserver.mosaics import MosaicChoice, parse_mosaic, rule_of
         ("nearest:2024-06-12", MosaicRule("nearest", date(2024, 6, 12))),
         ("by:scene", MosaicRule(by="scene")),
         ("by:day, least-recent", MosaicRule("least-recent")),
+        ("median", MosaicRule(compose="median")),
+        ("count,dates:12", MosaicRule(compose="count", dates=12)),
+        ("first", MosaicRule()),
         ("nearest:2024-06-12,by:scene", MosaicRule("nearest", date(2024, 6, 12), "scene")),
     ],
 )
 def test_words(text, rule):
     assert parse_mosaic(text) == MosaicChoice(rule)
     assert parse_mosaic(f"clear,{text}") == MosaicChoice(rule, clear=True)
+
+
+def test_the_best_is_said_by_a_style():
+    assert parse_mosaic("max:My.Style") == MosaicChoice(best="My.Style")
+    assert parse_mosaic("least-recent,max:ndvi,clear") == MosaicChoice(
+        MosaicRule("least-recent"), clear=True, best="ndvi"
+    )
+
+
+STYLES = LayerStyles(StyleRegistry.load_library())
+BANDS = tuple(BandInfo(name, name) for name in ("red", "green", "blue", "nir"))
+SENSOR = Collection("c", "C", bands=(*BANDS, BandInfo("SCL")), styles=("ndvi",))
+
+
+@pytest.mark.parametrize(
+    ("text", "style", "word"),
+    [
+        ("count", "true-color", "count"),
+        ("median", "scl", "classes"),
+        ("max:true-color", "ndvi", "more than one"),
+    ],
+)
+def test_what_a_style_does_not_show_is_refused(text, style, word):
+    with pytest.raises(InvalidParameterError, match=word) as caught:
+        picture_rule(SENSOR, parse_mosaic(text), STYLES, STYLES.style(SENSOR, style))
+    assert caught.value.parameter == "mosaic"
+
+
+def test_a_style_decides_by_its_program():
+    style = STYLES.style(SENSOR, "true-color")
+    rule = picture_rule(SENSOR, parse_mosaic("max:ndvi"), STYLES, style)
+    assert rule == MosaicRule(compose="best", best=STYLES.style(SENSOR, "ndvi").program)
+    with pytest.raises(UnknownStyleError):
+        picture_rule(SENSOR, parse_mosaic("max:nothing"), STYLES, style)
+    own = replace(SENSOR, extra={"mosaic": {"rule": "max:ndvi"}})
+    assert picture_rule(own, None, STYLES, style) == rule
 
 
 def test_nothing_is_the_collection_s_own():
@@ -36,7 +78,9 @@ def test_nothing_is_the_collection_s_own():
     [
         "best", "nearest", "nearest:", "nearest:soon", "nearest:2024-13-01", "most-recent:1",
         "most-recent,least-recent", "by:", "by:week", "by:day,by:scene", ",", "least-cloudy,",
-        "least-cloudy," * 40, "clear,clear", "clear:1", "nearest:2024-06-01,nearest:2024-06-02",
+        "least-cloudy," * 40, "clear,clear", "clear:1",
+        "mean,median", "max,max:ndvi", "max:", "max:ndvi,max:ndvi", "dates:", "dates:0", "dates:-1",
+        "dates:367", "dates:x", "dates:\u0663", "nearest:2024-06-01,nearest:2024-06-02",
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_names_its_parameter(text):

@@ -159,6 +159,31 @@ async def test_pixels_that_are_not_clear_are_seen_through(two_dates):
         np.testing.assert_array_equal(raster.data[0], ramp() * counts)
 
 
+async def test_dates_are_composed(two_dates):
+    async with running(two_dates.settings) as app:
+
+        async def shown(query):
+            answer = await app.get(tile_url(query=query))
+            assert answer.status_code == 200, answer.text
+            return pixels(answer.content)
+
+        new = wedge(1) == 1
+        old, both = await shown("?time=2024-06-01"), await shown("")
+        most = np.where((new & (ramp() < 40_000))[..., None], both, old)
+        np.testing.assert_array_equal(await shown("?mosaic=max"), most)
+        least = np.where((new & (ramp() > 40_000))[..., None], both, old)
+        np.testing.assert_array_equal(await shown("?mosaic=min"), least)
+        for words in ("max:values", "least-recent,max:values"):
+            np.testing.assert_array_equal(await shown(f"?mosaic={words}"), most)
+        np.testing.assert_array_equal(
+            await shown("?mosaic=mean,dates:1"), await shown("?time=2024-06-10")
+        )
+        median = await shown("?mosaic=median")
+        np.testing.assert_array_equal(median, await shown("?mosaic=mean"))
+        assert (median[..., 3] == 255).all()
+        assert len({m.tobytes() for m in (median, most, least, old, both)}) == 5
+
+
 async def test_a_rule_that_cannot_see_all_scenes_says_so(two_dates, monkeypatch):
     monkeypatch.setattr(module, "MAX_CANDIDATES", 1)
     name = "x-tileserver-incomplete"

@@ -146,8 +146,9 @@ OPENAPI = {
             "mosaic",
             "query",
             "Which image shows where several lie: most-recent, least-recent, least-cloudy or "
-            "nearest:DATE; by:day or by:scene; clear for no clouds; with commas between. Without, "
-            "the collection's own rule.",
+            "nearest:DATE; by:day or by:scene; clear for no clouds; mean, median, min, max, count "
+            "or max:STYLE of all dates; dates:N. With commas between; without, the collection's "
+            "own rule.",
         ),
         _parameter("v", "query", "Version token; with the current one the tile never expires."),
     ],
