@@ -5,11 +5,15 @@ amplitude over the squared gain of a table, as products such as Sentinel-1 GRD d
 (sigma nought, gamma). They are calibrated as blocks are decoded, before anything is resampled:
 averages and interpolations are those of power. On an overview the gain is that of each of its
 pixels' middles.
+
+Products come in strips of one line, of which a picture of a whole image would need more than any
+budget allows; strips are joined to blocks of some lines.
 """
 
 import zlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from struct import pack, unpack
 from typing import Any
 
 import msgpack
@@ -29,6 +33,8 @@ _MAX_VALUES = 4_000_000
 _MAX_BYTES = 128 * 1024 * 1024
 #: Bands of one file.
 _MAX_TABLES = 8
+#: Lines to which strips are joined. 64 of the widest products (26,000 pixels) are 7 MB.
+_LINES = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +89,13 @@ class RadarIndex(RasterIndex):
         base: The file's own index, by `TiffReader`.
         tables: Of bands 2 and up.
         described: What the file is shown as.
+        strips: Stored blocks, one below the other, that a block is made of, for each level.
     """
 
     base: RasterIndex
     tables: tuple[GainTable, ...]
     described: RasterInfo
+    strips: tuple[int, ...]
 
     @classmethod
     def over(cls, base: RasterIndex, tables: Sequence[GainTable]) -> "RadarIndex":
@@ -102,9 +110,14 @@ class RadarIndex(RasterIndex):
         if not 1 <= len(tables) <= _MAX_TABLES:
             raise SourceUnsupportedError("no gains, or too many")
         count = 1 + len(tables)
+        strips = tuple(map(_strips, info.levels))
         described = replace(
             info,
             dtype="float32",
+            levels=tuple(
+                replace(level, block_height=level.block_height * joined)
+                for level, joined in zip(info.levels, strips, strict=True)
+            ),
             count=count,
             scales=(1.0,) * count,
             offsets=(0.0,) * count,
@@ -114,7 +127,7 @@ class RadarIndex(RasterIndex):
         )
         if described.nodata != 0.0:
             raise SourceUnsupportedError("a radar image whose nodata value is not 0")
-        return cls(base, tuple(tables), described)
+        return cls(base, tuple(tables), described, strips)
 
     @property
     def info(self) -> RasterInfo:
@@ -130,6 +143,16 @@ class RadarIndex(RasterIndex):
     def identity(self, block: BlockId) -> Hashable:
         """Return what tells a block from others in caches: the file's own way, and the band."""
         return block.plane, self.base.identity(block._replace(plane=0))
+
+    def stored(self, block: BlockId) -> list[BlockId]:
+        """Return the stored blocks that a block is made of, from above."""
+        joined, level = self.strips[block.level], self.base.info.levels[block.level]
+        first = block.row * joined
+        rows = -(-level.height // level.block_height)
+        if not 0 <= first < rows:
+            raise ValueError(f"no such block: {block}")
+        below = range(first, min(first + joined, rows))
+        return [BlockId(block.level, row, block.column, 0) for row in below]
 
     def plane_of(self, band: int) -> tuple[int, int]:
         """Return (plane, 0): each band is calibrated by itself."""
@@ -176,31 +199,34 @@ class RadarReader(Reader):
             raise SourceCorruptError("the radar index is damaged", detail=str(error)) from error
 
     def ranges(self, index: RasterIndex, block: BlockId) -> tuple[ByteRange, ...]:
-        """Return the ranges of the stored block that a band's block is made of."""
+        """Return the ranges of the stored blocks that a block is made of."""
         own = _own(index, block)
-        return self._base.ranges(own.base, block._replace(plane=0))
+        return tuple(r for s in own.stored(block) for r in self._base.ranges(own.base, s))
 
     async def fetch(
         self, source: ByteSource, index: RasterIndex, blocks: Sequence[BlockId]
     ) -> list[tuple[bytes, ...]]:
-        """Fetch stored blocks, each once for all bands made of it, in one round."""
-        stored = [b._replace(plane=0) for b in blocks]
-        wanted = list(dict.fromkeys(stored))
-        own = _own(index, blocks[0]) if blocks else None
-        if own is None:
+        """Fetch stored blocks, each once for all bands made of it, in one round.
+
+        Returns:
+            For each block how many parts each stored block has, then these.
+        """
+        if not blocks:
             return []
-        parts = await self._base.fetch(source, own.base, wanted)
-        found = dict(zip(wanted, parts, strict=True))
-        return [found[b] for b in stored]
+        own = _own(index, blocks[0])
+        needed = [own.stored(b) for b in blocks]
+        wanted = list(dict.fromkeys(s for stored in needed for s in stored))
+        parts = dict(zip(wanted, await self._base.fetch(source, own.base, wanted), strict=True))
+        return [_joined([parts[s] for s in stored]) for stored in needed]
 
     def decode(self, index: RasterIndex, block: BlockId, parts: Sequence[bytes]) -> Block:
-        """Decode a stored block and calibrate it.
+        """Decode stored blocks and calibrate them, from what `fetch` gave.
 
         Raises:
             SourceCorruptError: The bytes do not decode.
         """
         own = _own(index, block)
-        stored = self._base.decode(own.base, block._replace(plane=0), parts)
+        stored = self._stored(own, block, parts)
         if block.plane == 0:
             return Block(room.copied(stored.data, np.float32), stored.mask)
         values = room.empty(stored.data.shape, np.float32)
@@ -211,6 +237,34 @@ class RadarReader(Reader):
             stored.data[0], rows, columns, table.lines, table.pixels, table.values, work, values[0]
         )
         return Block(values, stored.mask)
+
+    def _stored(self, own: RadarIndex, block: BlockId, parts: Sequence[bytes]) -> Block:
+        """Return the stored amplitudes of a block."""
+        ids = own.stored(block)
+        counts = unpack(f"<{len(ids)}I", parts[0])
+        pieces = iter(parts[1:])
+        found = [
+            self._base.decode(own.base, stored, [next(pieces) for _ in range(count)])
+            for stored, count in zip(ids, counts, strict=True)
+        ]
+        if len(found) == 1:
+            return found[0]
+        masks = [b.mask for b in found if b.mask is not None]
+        mask = np.vstack(masks) if len(masks) == len(found) else None
+        return Block(np.concatenate([b.data for b in found], axis=1), mask)
+
+
+def _strips(level: Level) -> int:
+    """Return how many stored blocks are joined."""
+    if level.block_width < level.width or level.block_height >= _LINES:
+        return 1
+    return min(_LINES // level.block_height, -(-level.height // level.block_height))
+
+
+def _joined(pieces: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...]:
+    """Return the parts of several stored blocks as those of one, with how many each has."""
+    counts = pack(f"<{len(pieces)}I", *map(len, pieces))
+    return (counts, *(part for piece in pieces for part in piece))
 
 
 def _own(index: RasterIndex, block: BlockId) -> RadarIndex:

@@ -110,10 +110,28 @@ async def test_a_mask_stays(tmp_path, stores, values):
         dataset.write_mask(values > 1000)
     source, base = await opened(path, stores)
     index = RadarIndex.over(base, TABLES)
-    block = BlockId(0, 0, 0, 2)
+    block = BlockId(0, 1, 0, 2)
     (parts,) = await READER.fetch(source, index, [block])
     mask = READER.decode(index, block, parts).mask
-    np.testing.assert_array_equal(mask > 0, values[:48, :64] > 1000)
+    np.testing.assert_array_equal(mask > 0, values[48:96, :64] > 1000)
+
+
+async def test_strips_are_joined(tmp_path, stores, values):
+    path = write(tmp_path / "a.tif", values, tiled=False, blockysize=3)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(values > 1000)
+    source, base = await opened(path, stores)
+    index = RadarIndex.over(base, TABLES)
+    (shape,) = index.info.levels
+    assert (shape.block_width, shape.block_height) == (150, 63)
+    blocks = [BlockId(0, row, 0, 0) for row in (0, 1)]
+    assert [len(READER.ranges(index, block)) for block in blocks] > [21, 12]
+    parts = await READER.fetch(source, index, blocks)
+    above, below = (READER.decode(index, b, p) for b, p in zip(blocks, parts, strict=True))
+    np.testing.assert_array_equal(np.vstack([above.data[0], below.data[0]]), values)
+    np.testing.assert_array_equal(np.vstack([above.mask, below.mask]) > 0, values > 1000)
+    with pytest.raises(ValueError, match="no such block"):
+        READER.ranges(index, BlockId(0, 2, 0, 0))
 
 
 async def test_what_cannot_be_calibrated_is_refused(tmp_path, stores, values):

@@ -51,20 +51,22 @@ def real(shared):
     return shared / "data/sentinel1"
 
 
-def control_points(safe):
-    """The real geolocation grid, scaled to the size of the written images."""
+def control_points(safe, factor=1):
+    """The real geolocation grid, scaled to the size of the written images times a factor."""
     keys = ("pixel", "line", "longitude", "latitude")
     annotation = next((safe / "annotation").glob("*.xml"))
     for point in parse(annotation).iter("geolocationGridPoint"):
         pixel, line, lon, lat = (float(point.find(key).text) for key in keys)
-        yield GroundControlPoint(line / 16685 * HEIGHT, pixel / 25788 * WIDTH, lon, lat)
+        row, column = factor * HEIGHT * line / 16685, factor * WIDTH * pixel / 25788
+        yield GroundControlPoint(row, column, lon, lat)
 
 
 def write_image(path, points, values):
     path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = values.shape
     with rasterio.open(
-        path, "w", driver="GTiff", width=WIDTH, height=HEIGHT, count=1, dtype="uint16",
-        gcps=points, crs="EPSG:4326",
+        path, "w", driver="GTiff", width=width, height=height, count=1, dtype="uint16",
+        gcps=points, crs="EPSG:4326", blockysize=1,
     ) as dataset:  # fmt: skip
         dataset.write(values, 1)
 
@@ -401,3 +403,31 @@ async def test_decibels_are_a_style(calibrated, tmp_path):
     found = pixels(reply.content)
     # amplitudes of 120 to 480 over gains of about 350 are -9 to 3 dB of a range from -22 to 0
     assert found[found[..., 3] > 0, 0].mean() > 128
+
+
+async def test_a_far_zoom_of_a_large_image_is_kept_and_stays_what_it_is(real, calibrated, tmp_path):
+    """Products come in strips of one line without overviews: what is kept of them is calibrated."""
+    (path,) = (calibrated / "measurement").glob("*-vv-*")
+    large = np.repeat(np.repeat(amplitudes(1), 4, axis=0), 4, axis=1)
+    write_image(path, list(control_points(real / f"{NAME}.SAFE", 4)), large)
+    tables = next((calibrated / "annotation/calibration").glob("*-vv-*"))
+    places = [tuple(4 * p for p in PIXELS)] * 3
+    tables.write_bytes(calibration_xml([4 * line for line in LINES], places, SIGMA, GAMMA))
+    settings = make_settings(tmp_path, file_roots=[tmp_path])
+    await fill(settings, [str(calibrated)])
+    asked = CoverageRequest(
+        "sentinel-1-grd", ("vv", "vv_sigma0", "vv_gamma0"), mercator_tile(*tile_at(9.0, 46.3, 6))
+    )
+    async with running(settings) as app:
+        first = await app.services.pipeline.coverage(asked)
+        await app.services.files.settled()
+        assert app.services.figures()["pyramids"]["made"] > 0
+    async with running(settings) as app:
+        again = await app.services.pipeline.coverage(asked)
+        assert app.services.stores.requests == 0
+    valid = (np.broadcast_to(first.valid & again.valid, first.data.shape) != 0).all(axis=0)
+    assert valid.sum() > 1000
+    for one, other in zip(first.data, again.data, strict=True):
+        # one is a single pixel of 25, the other their average
+        np.testing.assert_allclose(other[valid], one[valid], rtol=0.25)
+        assert np.median(np.abs(other[valid] / one[valid] - 1)) < 0.05
