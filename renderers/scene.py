@@ -18,6 +18,9 @@ class ObjectRef:
         size: Bytes, where known; those of the window where there is one.
         window: First byte and length of a file that lies inside the object as it is, a stored
             member of an archive; None for the object itself.
+        part: What is read of a file that holds several rasters: the variable of a NetCDF file, with
+            its groups, and `[i,j]` for one slice of its leading dimensions; "" leaves it to the
+            reader.
     """
 
     store: str
@@ -25,15 +28,18 @@ class ObjectRef:
     etag: str | None = None
     size: int | None = None
     window: tuple[int, int] | None = None
+    part: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Cache key of the object's content."""
-        if self.window is None:
-            return self.store, self.path, self.etag or ""
+        path = self.path
         # NUL, which no address may hold: no other object's path reads like this
-        first, length = self.window
-        return self.store, f"{self.path}\0{first}+{length}", self.etag or ""
+        if self.window is not None:
+            path = f"{path}\0{self.window[0]}+{self.window[1]}"
+        if self.part:
+            path = f"{path}\0\0{self.part}"
+        return self.store, path, self.etag or ""
 
 
 @dataclass(frozen=True, slots=True)

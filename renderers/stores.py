@@ -62,6 +62,8 @@ DISK_THREADS = 16
 _MEMBER = re.compile(
     r"(?P<archive>[^#]+\.zip)!/[^#]*#(?P<first>[0-9]{1,15})\+(?P<length>[0-9]{1,15})", re.IGNORECASE
 )
+#: A variable of a NetCDF file, as `part_href` writes it.
+_PART = re.compile(r"(?P<file>.+)#variable=(?P<part>[^#]+)")
 
 
 class ByteRange(NamedTuple):
@@ -438,12 +440,16 @@ class StoreRegistry:
 
         Args:
             href: `s3://bucket/key`, `https://host/path`, `file:///path` or an absolute path; also
-                a member of an archive, as `member_href` writes it.
+                a member of an archive, as `member_href` writes it, and one raster of either, as
+                `part_href` does.
 
         Raises:
             SourceForbiddenError: The location is not among the allowed ones.
             SourceUnsupportedError: A scheme we do not read, or no address at all.
         """
+        inside = _PART.fullmatch(href)
+        if inside is not None and _CONTROL.isdisjoint(unquote(inside["part"])):
+            return replace(self.resolve(inside["file"]), part=unquote(inside["part"]))
         member = _MEMBER.fullmatch(href)
         if member is not None:
             first, length = int(member["first"]), int(member["length"])
@@ -572,6 +578,11 @@ class StoreRegistry:
             config["session_token"] = options.session_token
         scheme = urlsplit(options.endpoint or "https://").scheme
         return S3Store(bucket, config=config, client_options=self._client(scheme), **self._retry())
+
+
+def part_href(file: str, part: str) -> str:
+    """Return the address of one raster of a file that holds several; see `ObjectRef.part`."""
+    return f"{file}#variable={quote(part, safe='/[],')}"
 
 
 def member_href(archive: str, member: str, first: int, length: int) -> str:

@@ -9,6 +9,7 @@ from renderers.readers.base import RasterIndex, Reader
 from renderers.readers.gdal import COPY_LIMIT, COPY_QUOTA, GdalReader
 from renderers.readers.jp2.boxes import RAW_CODESTREAM, SIGNATURE
 from renderers.readers.jp2.reader import Jp2Reader
+from renderers.readers.netcdf.reader import CLASSIC, HDF5, NetcdfReader
 from renderers.readers.radar import RadarReader
 from renderers.readers.tiff.reader import TiffReader
 from renderers.stores import ByteSource
@@ -22,6 +23,8 @@ SIGNATURES: tuple[tuple[bytes, tuple[str, ...]], ...] = (
     (b"MM\0+", ("tiff", "gdal")),
     (SIGNATURE, ("jp2", "gdal")),
     (RAW_CODESTREAM, ("jp2", "gdal")),
+    (HDF5, ("netcdf",)),
+    (CLASSIC, ("netcdf",)),
     (b"\x89PNG\r\n\x1a\n", ("gdal",)),
     (b"\xff\xd8\xff", ("gdal",)),  # JPEG
 )
@@ -89,4 +92,4 @@ def default_registry(
         copy_quota: Bytes of all copies together.
     """
     gdal = GdalReader(spool_dir, limit=copy_limit, quota=copy_quota)
-    return ReaderRegistry([TiffReader(), Jp2Reader(), RadarReader(), gdal])
+    return ReaderRegistry([TiffReader(), Jp2Reader(), RadarReader(), NetcdfReader(), gdal])
