@@ -98,6 +98,11 @@ class Settings(BaseSettings):
     store_timeout: float = Field(10.0, gt=0, description="Seconds for one request to a store.")
     store_connect_timeout: float = Field(3.0, gt=0, description="Seconds to connect to a store.")
     store_retries: int = Field(2, ge=0, le=10, description="Retries of one request to a store.")
+    radiometric_offsets: bool = Field(
+        True,
+        description="Apply the radiometric offset of Sentinel-2 baselines from 04.00 on to "
+        "products that are added, so that one style fits all dates.",
+    )
     spool_bytes: int = Field(
         2048 * MB, ge=0, description="Largest remote file that is copied whole for GDAL."
     )

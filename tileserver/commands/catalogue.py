@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,6 +109,7 @@ def add_command(
         def progress(_outcome: Outcome | None, found: int, done: int) -> None:
             bar.update(task, total=found, completed=done, description="adding")
 
+        hints = replace(hints, offsets=tools.settings.radiometric_offsets)
         outcomes = asyncio.run(add([absolute(h) for h in hrefs], tools, hints, progress))
     _report(outcomes, as_json=as_json)
     if any(o.status == "skipped" for o in outcomes):

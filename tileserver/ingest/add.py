@@ -28,6 +28,7 @@ from tileserver.products.base import Access, Candidate, Hints, ProductItem, fold
 from tileserver.products.cog.statistics import read_statistics
 from tileserver.products.item import bands_of, ncname, with_file_fields
 from tileserver.products.registry import describe, find
+from tileserver.products.sentinel2.offsets import without_offsets
 
 _log = logging.getLogger(__name__)
 #: Products that are described and indexed at the same time.
@@ -165,7 +166,8 @@ class _Job:
         return done
 
     async def _item(self, found: ProductItem, access: Access) -> "_Prepared":
-        item, indexes, missing = await _indexed(found.item, access)
+        told = found.item if self._hints.offsets else without_offsets(found.item)
+        item, indexes, missing = await _indexed(told, access)
         template = replace(found.template, bands=tuple(bands_of(item)))
         if not with_styles(template, item, self._library).styles:
             item = await _with_statistics(item, access)

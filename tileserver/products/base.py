@@ -41,12 +41,15 @@ class Hints:
         title: Title of a collection that is made, or "".
         time: Acquisition time of files that carry none.
         max_items: Most items taken from one STAC collection or API.
+        offsets: Whether Sentinel-2's radiometric offsets are applied (setting
+            `radiometric_offsets`).
     """
 
     collection: str = ""
     title: str = ""
     time: datetime | None = None
     max_items: int = 1000
+    offsets: bool = True
 
 
 @dataclass

@@ -1,0 +1,49 @@
+"""A Sentinel-2 product inside an archive: same picture, same rounds, same bytes as outside."""
+
+import zipfile
+
+import pytest
+from support.application import fill, make_settings, running, tile_at
+
+from renderers.stores import ByteSource
+
+SAFE = "S2A_MSIL1C_20180101T105441_N0206_R051_T31TDH_20180101T124911.SAFE"
+
+
+@pytest.fixture
+def packed(shared, tmp_path):
+    folder = shared / "data/sentinel2"
+    with zipfile.ZipFile(tmp_path / "product.zip", "w", zipfile.ZIP_STORED) as out:
+        for file in sorted((folder / SAFE).rglob("*")):
+            if file.is_file():
+                out.write(file, str(file.relative_to(folder)))
+    return tmp_path / "product.zip"
+
+
+async def test_a_cold_tile_costs_and_shows_the_same(packed, shared, tmp_path, monkeypatch):
+    rounds = []
+    real = ByteSource.read
+
+    async def counted(self, ranges):
+        rounds.append(len(ranges))
+        return await real(self, ranges)
+
+    monkeypatch.setattr(ByteSource, "read", counted)
+    z, x, y = tile_at(2.3, 42.8, 10)
+    told = []
+    for number, href in enumerate((shared / "data/sentinel2" / SAFE, packed)):
+        settings = make_settings(tmp_path / str(number), file_roots=[shared, tmp_path])
+        (outcome,) = await fill(settings, [str(href)])
+        assert (outcome.status, outcome.item) == ("added", SAFE.removesuffix(".SAFE"))
+        async with running(settings) as server:
+            rounds.clear()
+            before = server.services.stores.bytes_read
+            answer = await server.get(f"/tiles/sentinel-2-l1c/B01/WebMercatorQuad/{z}/{x}/{y}.png")
+            size = server.services.stores.bytes_read - before
+            assert answer.status_code == 200
+            told.append((answer.content, len(rounds), size))
+    (picture, first, size), inside = told
+    assert len(set(picture)) > 100  # a picture, not an empty tile
+    assert 1 <= first <= 2
+    assert 0 < size < 1_500_000
+    assert inside == (picture, first, size)
