@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tileserver.protocols.routers import direct_routes, routers
 from tileserver.services import Services
 from tileserver.settings import Settings, load_settings
+from tileserver.timetold import CHOICE, DAYS
 from tileserver.web import health, page
 from tileserver.web.direct import DirectRoutes
 from tileserver.web.middleware import Measured, SecurityHeaders
@@ -94,6 +95,6 @@ def cors_options(settings: Settings) -> dict[str, Any]:
         "allow_origins": settings.cors_origins,
         "allow_methods": ["GET", "HEAD", "OPTIONS"],
         "allow_headers": ["If-None-Match", "Authorization"],
-        "expose_headers": ["ETag", "Warning", "X-Tileserver-Incomplete"],
+        "expose_headers": ["ETag", "Warning", "X-Tileserver-Incomplete", DAYS, CHOICE],
         "max_age": 86400,
     }

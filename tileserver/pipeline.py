@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from traceback import clear_frames
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from renderers.scene import Scene
 from renderers.together import together
 from styles.model import Style
 from tileserver import area as areas
+from tileserver import timesearch, timetold
 from tileserver.catalogue.base import Area, Catalogue, Collection, DateSummary
 from tileserver.errors import (
     InvalidFormatError,
@@ -38,7 +39,7 @@ from tileserver.errors import (
 from tileserver.etag import etag_matches
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
-from tileserver.mosaics import MosaicChoice, picture_rule, rule_of, settings_key
+from tileserver.mosaics import picture_rule, rule_of, settings_key
 from tileserver.request import (
     AUTO,
     CoverageRequest,
@@ -47,7 +48,9 @@ from tileserver.request import (
     ValuesRequest,
     cache_key,
 )
-from tileserver.timeaxis import ALWAYS, TimeSpan
+from tileserver.timeaxis import ALWAYS, CURRENT, UNSAID, TimeRequest
+from tileserver.timeaxis_choice import SETTING as TIME_SETTING
+from tileserver.timeaxis_choice import TimeChoice, choose
 
 #: Most requests, and version tokens, whose meaning is kept.
 _KEPT = 8192
@@ -70,7 +73,8 @@ class Picture:
         media_type: Of the body.
         etag: Quoted strong ETag, from the cache key.
         not_modified: The client has this picture already; nothing was drawn.
-        headers: More headers to send.
+        headers: More headers to send; see `timetold` for the times. Those of the drawing itself are
+            not known where nothing was drawn.
     """
 
     body: bytes
@@ -96,6 +100,7 @@ class _Resolved:
 
     collection: Collection
     style: Style
+    times: TimeChoice
     rule: MosaicRule
 
 
@@ -137,6 +142,7 @@ class _Prepared:
     area: Area
     key: str
     etag: str
+    headers: tuple[tuple[str, str], ...]
 
 
 class Pipeline:
@@ -190,10 +196,26 @@ class Pipeline:
         return self._styles.info(await self._catalogue.collection(collection_id))
 
     async def dates(
-        self, collection_id: str, area: Area, time: TimeSpan = ALWAYS
+        self, collection_id: str, area: Area, time: TimeRequest = CURRENT
     ) -> Sequence[DateSummary]:
-        """Return the days on which a collection has items that touch an area, oldest first."""
-        return await self._catalogue.dates(collection_id, area, time)
+        """Return the days on which a collection has items that touch an area, oldest first.
+
+        Neither its default nor its tolerance counts here.
+        """
+        collection = await self._catalogue.collection(collection_id)
+        times = _choice(CURRENT if time == UNSAID else time, collection, ruled=True)
+        return await timesearch.dates(self._catalogue, collection, area, times.spans)
+
+    async def times(
+        self, collection_id: str, time: TimeRequest, *, ruled: bool = False
+    ) -> TimeChoice:
+        """Return which times of a collection answer a request; see `choose`.
+
+        Raises:
+            UnknownCollectionError: There is none of that id.
+        """
+        collection = await self._catalogue.collection(collection_id)
+        return _choice(time, collection, ruled=ruled)
 
     async def version(self, collection_id: str, style_id: str = "") -> str:
         """Return the token that makes a URL immutable: it changes with the data and the styles.
@@ -211,7 +233,9 @@ class Pipeline:
         else:
             styles = self._styles.info(state.collection).styles
         own = settings_key(state.collection)
-        text = "\x1f".join([collection_id, state.revision, *(s.digest for s in styles), own])
+        times = repr(state.collection.extra.get(TIME_SETTING))
+        digests = (s.digest for s in styles)
+        text = "\x1f".join([collection_id, state.revision, *digests, own, times])
         token = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         self._versions.set((collection_id, style_id), (state, token))
         return token
@@ -232,13 +256,14 @@ class Pipeline:
         asked = await self._prepare(request)
         key, etag = asked.key, asked.etag
         if etag_matches(if_none_match, etag):
-            return Picture(b"", request.media_type, etag, not_modified=True)
+            return Picture(b"", request.media_type, etag, True, asked.headers)
         entry = self._tiles.peek(key)
         if entry is None:
             entry = await self._flights.run(
                 key, lambda: self._make(key, request, asked.layers, asked.area)
             )
-        return Picture(entry.body, entry.media_type, etag, False, entry.headers)
+        headers = (*entry.headers, *asked.headers)
+        return Picture(entry.body, entry.media_type, etag, False, headers)
 
     async def coverage(self, request: CoverageRequest) -> Raster:
         """Return stored values of bands on a grid, first valid scene per pixel.
@@ -253,14 +278,15 @@ class Pipeline:
         bands = _bands(collection, request.bands)
         area = areas.of_geobox(request.geobox)
         async with self._admission.admit(request.geobox.width * request.geobox.height):
-            rule = rule_of(collection, None)
-            found = await self._search(collection.id, area, request.time, rule)
+            times = _choice(request.time, collection)
+            rule = times.over(rule_of(collection, None))
+            found = await self._search(collection, area, times, rule)
             job = CoverageJob(found.scenes, bands, request.geobox, self._budget, mask=rule.clear)
             with _timed():
                 return (await self._renderer.coverage(job)).raster
 
     async def values(self, request: ValuesRequest) -> list[PointValue]:
-        """Return physical values of bands at points, per scene, newest first.
+        """Return physical values of bands at points, per scene, in the order of the mosaic.
 
         Raises:
             RequestError: The request names what is not there or is too large.
@@ -270,17 +296,17 @@ class Pipeline:
             raise TooLargeError(f"at most {MAX_POINTS} points and {MAX_DATES} scenes at once")
         collection = await self._catalogue.collection(request.collection)
         bands = _bands(collection, request.bands)
+        times = _choice(request.time, collection)
+        rule = times.over(rule_of(collection, None))
         out: list[PointValue] = []
         async with self._admission.admit():
             for point in request.points:
                 geobox = _point_box(point, request.crs)
                 area = areas.of_geobox(geobox)
-                scenes = await self._catalogue.search(
-                    collection.id, area, request.time, request.limit
-                )
-                for scene in list(scenes)[: request.limit]:
-                    found = await self._values_of(scene, bands, geobox)
-                    out.append(PointValue(scene.id, scene.datetime, point, found))
+                found = await self._search(collection, area, times, rule, request.limit)
+                for scene in found.scenes[: request.limit]:
+                    values = await self._values_of(scene, bands, geobox)
+                    out.append(PointValue(scene.id, scene.datetime, point, values))
         return out
 
     # The steps
@@ -298,21 +324,24 @@ class Pipeline:
         if known is not None and all(map(_State.same, known.states, states)):
             return known
         layers = tuple(
-            self._resolved(state.collection, layer, request.mosaic)
+            self._resolved(state.collection, layer, request)
             for layer, state in zip(request.layers, states, strict=True)
         )
         area = areas.of_geobox(request.geobox)
         key = self._key(request, layers, area)
-        prepared = _Prepared(tuple(states), layers, area, key, f'"{key}"')
+        told = ", ".join(layer.times.told for layer in layers)
+        headers = ((timetold.CHOICE, told),) if told else ()
+        prepared = _Prepared(tuple(states), layers, area, key, f'"{key}"', headers)
         self._prepared.set(request, prepared)
         return prepared
 
     def _resolved(
-        self, collection: Collection, layer: LayerRequest, mosaic: MosaicChoice | None
+        self, collection: Collection, layer: LayerRequest, request: PictureRequest
     ) -> _Resolved:
         style = self._styles.style(collection, layer.style)
-        rule = picture_rule(collection, mosaic, self._styles, style)
-        return _Resolved(collection, style, rule)
+        times = _choice(request.time, collection, ruled=request.mosaic is not None)
+        rule = times.over(picture_rule(collection, request.mosaic, self._styles, style))
+        return _Resolved(collection, style, times, rule)
 
     def _check(self, request: PictureRequest) -> None:
         if len(request.layers) > self._max_layers:
@@ -325,9 +354,10 @@ class Pipeline:
     def _key(self, request: PictureRequest, layers: Sequence[_Resolved], area: Area) -> str:
         digests = [layer.style.digest + layer.rule.key for layer in layers]
         revisions = [
-            self._catalogue.revision(layer.collection.id, area, request.time) for layer in layers
+            timesearch.revision(self._catalogue, layer.collection.id, area, layer.times.spans)
+            for layer in layers
         ]
-        return cache_key(request, digests, revisions)
+        return cache_key(request, digests, revisions, [layer.times.key for layer in layers])
 
     async def _make(
         self, key: str, request: PictureRequest, layers: Sequence[_Resolved], area: Area
@@ -337,7 +367,7 @@ class Pipeline:
             return stored
         async with self._admission.admit(request.geobox.width * request.geobox.height):
             found = [
-                await self._search(layer.collection.id, area, request.time, layer.rule)
+                await self._search(layer.collection, area, layer.times, layer.rule)
                 for layer in layers
             ]
             jobs = [
@@ -349,27 +379,33 @@ class Pipeline:
                     DrawJob(tuple(jobs), request.geobox, self._budget),
                     lambda image: self._encode(image, request),
                 )
-        headers: tuple[tuple[str, str], ...] = ()
+        headers = [(timetold.DAYS, timetold.written([search.scenes for search in found]))]
         if any(search.cut for search in found):
-            headers = (("X-Tileserver-Incomplete", f"candidates={MAX_CANDIDATES}"),)
+            headers.append(("X-Tileserver-Incomplete", f"candidates={MAX_CANDIDATES}"))
         elif not drawn.complete:
-            headers = (("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"),)
-        entry = Entry(drawn.result.body, drawn.result.media_type, headers)
+            headers.append(("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"))
+        entry = Entry(drawn.result.body, drawn.result.media_type, tuple(headers))
         await self._tiles.set(key, entry)
         return entry
 
     async def _search(
-        self, collection_id: str, area: Area, time: TimeSpan, rule: MosaicRule
+        self,
+        collection: Collection,
+        area: Area,
+        times: TimeChoice,
+        rule: MosaicRule,
+        limit: int | None = None,
     ) -> _Search:
-        """Find the scenes of a layer, in the order of its rule.
+        """Find the scenes of a layer, in the order of its rule, by default all of the budget.
 
         The catalogue gives the most recent ones: every other rule chooses among more of them.
         """
-        most = self._budget.scenes if rule.priority == "most-recent" else MAX_CANDIDATES
-        found = await self._catalogue.search(collection_id, area, time, most)
+        wanted = self._budget.scenes if limit is None else limit
+        most = wanted if rule.priority == "most-recent" else MAX_CANDIDATES
+        found = await timesearch.search(self._catalogue, collection, area, times.spans, most)
         cut = len(found) > most and rule.priority != "most-recent"
         # One more than allowed, so that the renderer can tell that there are more.
-        return _Search(tuple(rule.ordered(found)[: self._budget.scenes + 1]), cut)
+        return _Search(tuple(rule.ordered(found)[: wanted + 1]), cut)
 
     def _encode(self, image: Image | None, request: PictureRequest) -> _Encoded:
         if image is None:
@@ -398,6 +434,10 @@ class Pipeline:
         if not raster.valid[0, 0, 0]:
             return None
         return float(raster.data[0, 0, 0]) * raster.scale[0] + raster.offset[0]
+
+
+def _choice(time: TimeRequest, collection: Collection, *, ruled: bool = False) -> TimeChoice:
+    return choose(time, collection, datetime.now(UTC).date(), ruled=ruled)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from renderers.geobox import GeoBox
 from tileserver.mosaics import MosaicChoice
-from tileserver.timeaxis import ALWAYS, TimeSpan
+from tileserver.timeaxis import UNSAID, TimeRequest
 
 #: In place of a media type: JPEG where the picture is opaque, PNG else.
 AUTO = "auto"
@@ -33,7 +33,7 @@ class PictureRequest:
     Attributes:
         layers: Painted in this order, the first at the bottom.
         geobox: The target grid.
-        time: Items of this time; everything by default (then the most recent on top).
+        time: Items of these times; by default what each collection's own default is.
         media_type: Of an encoder (`image/png`), or `AUTO`.
         transparent: Keep pixels without data transparent (formats that can).
         background: RGB behind the data where not transparent.
@@ -42,7 +42,7 @@ class PictureRequest:
 
     layers: tuple[LayerRequest, ...]
     geobox: GeoBox
-    time: TimeSpan = ALWAYS
+    time: TimeRequest = UNSAID
     media_type: str = "image/png"
     transparent: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
@@ -65,7 +65,7 @@ class CoverageRequest:
     collection: str
     bands: tuple[str, ...]
     geobox: GeoBox
-    time: TimeSpan = ALWAYS
+    time: TimeRequest = UNSAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class ValuesRequest:
         bands: By any of their names; () is all.
         points: (x, y) in `crs`.
         crs: Canonical CRS name, x/y order.
-        time: Items of this time.
+        time: Items of these times; by default what the collection's own default is.
         limit: At most this many scenes, most recent first.
     """
 
@@ -85,27 +85,29 @@ class ValuesRequest:
     bands: tuple[str, ...]
     points: tuple[tuple[float, float], ...]
     crs: str = "EPSG:4326"
-    time: TimeSpan = ALWAYS
+    time: TimeRequest = UNSAID
     limit: int = 1
 
 
-def cache_key(request: PictureRequest, styles: Sequence[str], revisions: Sequence[str]) -> str:
+def cache_key(
+    request: PictureRequest, styles: Sequence[str], revisions: Sequence[str], times: Sequence[str]
+) -> str:
     """Return the opaque key of a picture: the request, its styles' digests, the data's revisions.
 
     Args:
-        request: What was asked.
+        request: What was asked; its time counts by what it chose.
         styles: Digest of each layer's style.
-        revisions: Catalogue revision of each layer's area and time.
+        revisions: Catalogue revision of each layer's area and times.
+        times: Key of the times that were chosen for each layer.
     """
     box, t = request.geobox, request.geobox.transform
     parts = (
         *(layer.collection for layer in request.layers),
         *styles,
         *revisions,
+        *times,
         f"{box.width}x{box.height}",
         box.crs,
-        repr(request.time.start),
-        repr(request.time.end),
         request.media_type,
         str(request.transparent),
         str(request.background),

@@ -26,7 +26,7 @@ from tileserver.pipeline import Pipeline
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.services import Services
 from tileserver.settings import Settings
-from tileserver.timeaxis import ALWAYS, parse_time
+from tileserver.timeaxis import CURRENT, parse_time
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bench-pipeline"
 
@@ -86,7 +86,7 @@ def tiles(bbox: tuple[float, float, float, float], zoom: int, count: int) -> lis
 async def measure(pipeline: Pipeline, case: Case, boxes: list[GeoBox], rounds: int) -> Any:
     """Ask for every tile several times; return medians per tile."""
     layers = (LayerRequest(case.collection, case.style),)
-    when = parse_time(case.when) if case.when == data.DAY else ALWAYS
+    when = parse_time(case.when) if case.when == data.DAY else CURRENT
     requests = [PictureRequest(layers, box, when, case.media_type) for box in boxes]
     for request in requests:
         await pipeline.picture(request)

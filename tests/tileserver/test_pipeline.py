@@ -16,7 +16,9 @@ from tileserver import pipeline as module
 from tileserver.errors import InvalidParameterError, TooLargeError, UnknownCollectionError
 from tileserver.pipeline import MAX_POINTS
 from tileserver.request import CoverageRequest, ValuesRequest
+from tileserver.services import open_tools
 from tileserver.timeaxis import parse_time
+from tileserver.timetold import CHOICE, DAYS
 
 FAR = (11, 300, 900)
 NEXT = (11, 1089, 700)
@@ -240,6 +242,110 @@ async def test_what_cannot_be_asked_is_told(two_dates):
             await pipeline.values(ValuesRequest("heights", (), points))
         with pytest.raises(InvalidParameterError):
             await pipeline.values(ValuesRequest("heights", (), ((0.0, 95.0),)))
+
+
+# Which times
+
+
+async def with_time(stock, **own):
+    """Give the stock's collection settings of time."""
+    tools = open_tools(stock.settings)
+    try:
+        catalogue = tools.catalogue.local
+        collection = await catalogue.collection("heights")
+        await catalogue.put_collection(replace(collection, extra={"time": own}))
+    finally:
+        tools.catalogue.close()
+
+
+async def told(app, time=""):
+    query = f"?time={time}" if time else ""
+    answer = await app.get(tile_url(query=query))
+    assert answer.status_code == 200
+    days, choice = (answer.headers[name] for name in (DAYS, CHOICE))
+    return days, choice, answer.headers["etag"], pixels(answer.content)
+
+
+async def test_lists_and_periods_show_the_scenes_of_their_days(two_dates):
+    await two_dates.add(two_dates.raster("mid.tif", np.full((256, 256), 20_000, np.uint16)), 5)
+    async with running(two_dates.settings) as app:
+        ask = app.services.pipeline.coverage
+        both = await ask(asked(when="2024-06-01,2024-06-10"))
+        steps = await ask(asked(when="2024-06-01/2024-06-10/P9D"))
+        last = await ask(asked(when="P6D/current"))
+    np.testing.assert_array_equal(both.data[0], np.where(wedge(1) == 1, 40_000, ramp()))
+    np.testing.assert_array_equal(both.data, steps.data)
+    np.testing.assert_array_equal(last.data[0], np.where(wedge(1) == 1, 40_000, 20_000))
+
+
+async def test_texts_that_mean_the_same_are_one_picture(two_dates, drawn):
+    async with running(two_dates.settings) as app:
+        texts = ("2024-06-10,2024-06-01", "2024-06-01/2024-06-10/P9D",
+                 "2024-06-01T12:00Z,2024-06-10T15:05:00Z")  # fmt: skip
+        assert len({(await told(app, text))[2] for text in texts}) == 1
+        assert len(drawn) == 1
+        assert (await told(app, "current"))[2] == (await told(app))[2]
+        assert len(drawn) == 2
+
+
+async def test_what_was_chosen_is_told(two_dates):
+    async with running(two_dates.settings) as app:
+        assert (await told(app))[:2] == ("2024-06-10 2024-06-01", "default latest")
+        assert (await told(app, "current"))[:2] == ("2024-06-10 2024-06-01", "asked")
+        assert (await told(app, "2024-06-01"))[:2] == ("2024-06-01", "asked")
+        assert (await told(app, "2024-06-05"))[:2] == ("none", "asked")
+        again = await app.get(tile_url(), headers={"If-None-Match": (await told(app))[2]})
+        assert (again.status_code, again.headers[CHOICE]) == (304, "default latest")
+
+
+async def test_a_day_without_data_shows_the_nearest(two_dates):
+    await with_time(two_dates, tolerance="P8D")
+    async with running(two_dates.settings) as app:
+        for day, days in (
+            ("2024-06-04", "2024-06-01 2024-06-10"),
+            ("2024-06-09", "2024-06-10 2024-06-01"),
+            ("2024-06-10", "2024-06-10"),
+            ("2024-06-18", "2024-06-10"),
+            ("2024-06-19", "none"),
+        ):
+            assert (await told(app, day))[:2] == (days, "nearest P8D")
+        early, late = [await told(app, day) for day in ("2024-06-04", "2024-06-09")]
+        np.testing.assert_array_equal(early[3], (await told(app, "2024-06-01/2024-06-01"))[3])
+        np.testing.assert_array_equal(late[3], (await told(app, "current"))[3])
+        point = mercator_tile(*TILE).transform @ (3.5, 200.5)
+        request = ValuesRequest("heights", (), (point,), "EPSG:3857", parse_time("2024-06-04"), 2)
+        found = await app.services.pipeline.values(request)
+        assert [value.scene for value in found] == ["old", "new"]
+
+
+async def test_a_default_is_shown_and_makes_new_addresses(two_dates):
+    async with running(two_dates.settings) as app:
+        token = await app.services.pipeline.version("heights")
+        first = await told(app, "2024-06-01")
+    await with_time(two_dates, default="earliest")
+    async with running(two_dates.settings) as app:
+        assert await app.services.pipeline.version("heights") != token
+        shown = await told(app)
+        assert shown[:2] == ("2024-06-01 2024-06-10", "default earliest")
+        np.testing.assert_array_equal(shown[3], first[3])
+        ruled = await app.get(tile_url(query="?mosaic=most-recent"))
+        np.testing.assert_array_equal(pixels(ruled.content), (await told(app, "current"))[3])
+    await with_time(two_dates, default="2024-06-01")
+    async with running(two_dates.settings) as app:
+        assert (await told(app))[1:3] == ("default 2024-06-01", first[2])
+
+
+async def test_the_days_of_a_request_are_listed(two_dates):
+    await with_time(two_dates, default="2024-06-01", tolerance="P8D")
+    async with running(two_dates.settings) as app:
+        for query, days in (
+            ("", ["2024-06-01", "2024-06-10"]),
+            ("?time=2024-06-02", []),
+            ("?time=2024-06-10,2023", ["2024-06-10"]),
+            ("?time=P1D/current", ["2024-06-10"]),
+        ):
+            answer = await app.get(f"/api/collections/heights/dates{query}")
+            assert [d["date"] for d in answer.json()["dates"]] == days
 
 
 # The caches

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from renderers.geobox import GeoBox
-from tileserver.request import LayerRequest, PictureRequest
+from tileserver.request import LayerRequest, PictureRequest, cache_key
 from tileserver.timeaxis import parse_time
 
 
@@ -27,3 +27,12 @@ def test_equal_requests_are_one_key_and_others_are_not():
     assert len({first, *others}) == 7
     assert hash(replace(first, media_type="image/webp")) != hash(first)
     assert repr(first) == repr(second)
+
+
+def test_a_key_holds_the_times_that_were_chosen_and_not_how_they_were_asked():
+    keys = {
+        cache_key(request, ["s"], ["r"], ["day"])
+        for request in (asked(), replace(asked(), time=parse_time("2024-06-01T12:00:00Z")))
+    }
+    assert len(keys) == 1
+    assert cache_key(asked(), ["s"], ["r"], ["other"]) not in keys

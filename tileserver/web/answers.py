@@ -18,6 +18,7 @@ from tileserver.errors import (
     describe,
 )
 from tileserver.etag import etag_matches
+from tileserver.pipeline import Picture
 from tileserver.request import PictureRequest
 from tileserver.settings import Settings
 from tileserver.web.address import address_headers
@@ -34,6 +35,9 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 CLIENT_GONE = 499
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+#: Returns the headers that a protocol adds to a picture.
+More = Callable[[Picture], dict[str, str]]
 
 #: Turns an error into the form of one protocol.
 Reporter = Callable[[Request, Exception, Problem], Response]
@@ -86,14 +90,14 @@ def asker_of(request: Request) -> Asker:
 
 
 async def picture_answer(
-    request: Request, asked: PictureRequest, token: str = "", headers: dict[str, str] | None = None
+    request: Request, asked: PictureRequest, token: str = "", more: More | None = None
 ) -> Response:
     """Draw and answer a picture, or 304 where the client has it; see `picture_reply`."""
-    return RawResponse(await picture_reply(asker_of(request), asked, token, headers))
+    return RawResponse(await picture_reply(asker_of(request), asked, token, more))
 
 
 async def picture_reply(
-    asker: Asker, asked: PictureRequest, token: str = "", headers: dict[str, str] | None = None
+    asker: Asker, asked: PictureRequest, token: str = "", more: More | None = None
 ) -> Reply:
     """Draw and answer a picture, or 304 where the client has it.
 
@@ -102,7 +106,7 @@ async def picture_reply(
         asked: What to draw.
         token: The version token of the address; with the current one of the first layer's
             collection the answer never expires.
-        headers: More headers.
+        more: Makes more headers of the picture.
 
     Raises:
         ClientGoneError: The client went away meanwhile.
@@ -118,7 +122,7 @@ async def picture_reply(
         (b"etag", picture.etag.encode("ascii")),
         (b"cache-control", (IMMUTABLE if current else short_lived(settings)).encode("ascii")),
         *encoded(picture.headers),
-        *encoded(headers.items() if headers else ()),
+        *encoded(more(picture).items() if more else ()),
     ]
     if picture.not_modified:
         return Reply(304, told)

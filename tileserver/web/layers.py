@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from renderers.geobox import Bounds
 from tileserver import area as areas
@@ -11,7 +12,8 @@ from tileserver.catalogue.base import Collection
 from tileserver.crs import normal_bbox
 from tileserver.layers import LayerInfo
 from tileserver.pipeline import Pipeline
-from tileserver.timeaxis import ALWAYS, axis_values
+from tileserver.timeaxis_choice import default_value, settings_of
+from tileserver.timeaxis_values import axis_values, period
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,16 @@ class LayerView:
         info: The collection and its advertised styles.
         bbox: (west, south, east, north) in degrees, west < east: all round where the data crosses
             180 degrees, and never without an area (documents need west < east, south < north).
-        times: Values of the time axis, days or one interval of days; () for timeless data.
+        times: Values of the time axis, days and periods of days; () for timeless data.
+        default_time: The value that stands for a request without one.
+        nearest: Whether a day without data is answered by those around it.
     """
 
     info: LayerInfo
     bbox: Bounds
     times: tuple[str, ...]
+    default_time: str = "current"
+    nearest: bool = False
 
 
 # Data of one point still needs a box with an area; 1e-6 degrees are 0.1 m.
@@ -46,11 +52,14 @@ def drawable_bbox(bbox: Bounds) -> Bounds:
 
 async def layer_views(pipeline: Pipeline) -> list[LayerView]:
     """Return every layer, in order."""
+    today = datetime.now(UTC).date()
     return [
         LayerView(
             info,
             drawable_bbox(info.collection.bbox),
             await _times(pipeline, info.collection),
+            default_value(info.collection, today),
+            settings_of(info.collection).tolerance is not None,
         )
         for info in await pipeline.layers()
     ]
@@ -61,8 +70,9 @@ async def _times(pipeline: Pipeline, collection: Collection) -> tuple[str, ...]:
         return ()
     if collection.remote:
         # Another server's catalogue is not walked to write a document.
-        return axis_values([moment.date() for moment in collection.time], longest=0)
-    days = await pipeline.dates(collection.id, areas.from_bbox(collection.bbox), ALWAYS)
+        first, last = (moment.date() for moment in collection.time)
+        return (period(first, last),)
+    days = await pipeline.dates(collection.id, areas.from_bbox(collection.bbox))
     return axis_values([summary.day for summary in days])
 
 
@@ -83,7 +93,8 @@ class UpdateSequence:
         state = hashlib.blake2b(digest_size=16)
         for view in views:
             styles = [(s.id, s.title, s.description) for s in view.info.styles]
-            state.update(repr((view.info.collection, styles, view.times)).encode())
+            axis = (view.times, view.default_time, view.nearest)
+            state.update(repr((view.info.collection, styles, axis)).encode())
         if state.digest() != self._state:
             self._state = state.digest()
             self._number = max(self._number + 1, int(time.time()))

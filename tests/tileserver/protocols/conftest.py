@@ -21,7 +21,8 @@ from tileserver.pipeline import Picture
 from tileserver.protocols.routers import routers
 from tileserver.request import PictureRequest, cache_key
 from tileserver.settings import Settings
-from tileserver.timeaxis import TimeSpan
+from tileserver.timeaxis import CURRENT, TimeRequest
+from tileserver.timeaxis_choice import TimeChoice, choose
 
 LIMITS = {"MinTileRow", "MaxTileRow", "MinTileCol", "MaxTileCol"}
 
@@ -37,7 +38,7 @@ class FakePipeline:
     collections: list[Collection]
     days: dict[str, list[DateSummary]]
     asked: list[PictureRequest] = field(default_factory=list)
-    areas: list[tuple[Area, TimeSpan]] = field(default_factory=list)
+    areas: list[tuple[Area, TimeRequest]] = field(default_factory=list)
     failure: Exception | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -61,7 +62,15 @@ class FakePipeline:
             raise UnknownStyleError("no such style", parameter="style")
         return f"{collection_id}-7{style_id}"
 
-    async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> list[DateSummary]:
+    async def times(
+        self, collection_id: str, time: TimeRequest, *, ruled: bool = False
+    ) -> TimeChoice:
+        collection = (await self.layer(collection_id)).collection
+        return choose(time, collection, date(2026, 1, 1), ruled=ruled)
+
+    async def dates(
+        self, collection_id: str, area: Area, time: TimeRequest = CURRENT
+    ) -> list[DateSummary]:
         self.areas.append((area, time))
         await self.layer(collection_id)
         return self.days.get(collection_id, [])
@@ -72,7 +81,7 @@ class FakePipeline:
         for layer in request.layers:
             await self.version(layer.collection, layer.style)
         self.asked.append(request)
-        etag = f'"{cache_key(request, [], [])}"'
+        etag = f'"{cache_key(request, [], [], [repr(request.time)])}"'
         if if_none_match == etag:
             return Picture(b"", request.media_type, etag, True)
         return Picture(repr(request).encode(), request.media_type, etag, False, self.headers)

@@ -9,6 +9,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,7 @@ from tileserver.pipeline import Picture
 from tileserver.protocols.routers import routers
 from tileserver.request import PictureRequest, cache_key
 from tileserver.settings import Settings
+from tileserver.timeaxis_choice import choose
 
 pytestmark = pytest.mark.usefixtures("gdal_cache")
 
@@ -58,6 +60,9 @@ class PaintedPipeline:
     async def version(self, collection_id, style_id=""):
         return "v1"
 
+    async def times(self, collection_id, time, *, ruled=False):
+        return choose(time, self.info.collection, date(2026, 1, 1), ruled=ruled)
+
     async def picture(self, request: PictureRequest, if_none_match=None):
         box = request.geobox
         columns, rows = np.meshgrid(np.arange(box.width) + 0.5, np.arange(box.height) + 0.5)
@@ -73,7 +78,7 @@ class PaintedPipeline:
         pixels[..., 3] = np.where(inside, 255, 0)
         out = io.BytesIO()
         Image.fromarray(pixels).save(out, "PNG")
-        etag = f'"{cache_key(request, [], [])}"'
+        etag = f'"{cache_key(request, [], [], [])}"'
         return Picture(out.getvalue(), "image/png", etag, False)
 
 

@@ -73,6 +73,19 @@ def queryable(view: LayerView) -> str:
     return "1" if view.info.collection.bands else "0"
 
 
+def time_attributes(view: LayerView) -> dict[str, str]:
+    """Return what both versions say of the time dimension (01-068r3, annex C.2; 06-042, C.2).
+
+    `current` means everything, the newest on top; it can always be asked for.
+    """
+    return {
+        "default": view.default_time,
+        "multipleValues": "1",
+        "nearestValue": "1" if view.nearest else "0",
+        "current": "1",
+    }
+
+
 def _sequence(text: str) -> int:
     # `integer` stops at nine digits; seconds since 1970 have ten.
     if not (text.isascii() and text.isdigit() and len(text) <= 18):

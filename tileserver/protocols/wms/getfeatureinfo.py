@@ -5,6 +5,7 @@ They are read at the centre of the pixel, in full resolution; no map is drawn fo
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +16,12 @@ from tileserver import errors
 from tileserver.catalogue.base import Collection
 from tileserver.pipeline import Pipeline, PointValue
 from tileserver.protocols.wms.errors import InvalidPointError, LayerNotQueryableError
-from tileserver.protocols.wms.getmap import MapView, check_time
+from tileserver.protocols.wms.getmap import MapView
 from tileserver.protocols.wms.infoformats import INFO_FORMATS, Feature
+from tileserver.protocols.wms.times import LayerTimes, check_time, warnings_of
 from tileserver.protocols.wms.version import Version
 from tileserver.request import ValuesRequest
 from tileserver.settings import Settings
-from tileserver.timeaxis import ALWAYS
 from tileserver.web.answers import document
 from tileserver.web.context import services
 from tileserver.web.gone import while_client_waits
@@ -81,26 +82,46 @@ async def get_feature_info(request: Request, kvp: Kvp, version: Version) -> Resp
     """
     context = services(request)
     asked = GetFeatureInfo.decode(kvp, context.settings, version)
-    headers = await check_time(asked.view, context.pipeline)
+    shown = (layer.collection for layer in asked.view.layers)
+    times = {t.collection.id: t for t in await check_time(shown, asked.view.time, context.pipeline)}
+    queried = [times[name] for name in asked.layers]
     try:
         async with while_client_waits(request), asyncio.timeout(context.settings.max_seconds):
-            features = await find_features(asked, context.pipeline)
+            features = await find_features(asked, queried, context.pipeline)
     except TimeoutError as error:
         raise errors.TimedOutError("the request took longer than the server allows") from error
     body = INFO_FORMATS[asked.media_type](features)
     charset = "; charset=utf-8" if asked.media_type.startswith("text/") else ""
+    headers = warnings_of(queried, [_days(features, layer) for layer in queried])
     return document(request, body, f"{asked.media_type}{charset}", headers)
 
 
-async def find_features(asked: GetFeatureInfo, pipeline: Pipeline) -> list[Feature]:
-    """Return what the queried layers hold at the point, the most recent scene first.
+def _days(features: Sequence[Feature], layer: LayerTimes) -> list[str]:
+    """Return the days of a layer's features, each once."""
+    return list(
+        dict.fromkeys(
+            feature.datetime.date().isoformat()
+            for feature in features
+            if feature.layer == layer.collection.id and feature.datetime
+        )
+    )
+
+
+async def find_features(
+    asked: GetFeatureInfo, layers: Sequence[LayerTimes], pipeline: Pipeline
+) -> list[Feature]:
+    """Return what the queried layers hold at the point, in the order of their mosaics.
+
+    Args:
+        asked: Where, and how much.
+        layers: The queried ones.
+        pipeline: Knows the values.
 
     Raises:
         RequestError: An unknown layer, one without values, or too much work.
         RenderError: A source file cannot be read.
     """
-    collections = [(await pipeline.layer(name)).collection for name in asked.layers]
-    for collection in collections:
+    for collection, _ in layers:
         if not collection.bands:
             message = f"the layer {collection.id} has no values to ask about"
             raise LayerNotQueryableError(message, parameter="QUERY_LAYERS")
@@ -108,10 +129,12 @@ async def find_features(asked: GetFeatureInfo, pipeline: Pipeline) -> list[Featu
     if place is None:
         return []
     features = []
-    for collection in collections:
+    for collection, choice in layers:
         units = {band.name: band.unit for band in collection.bands if band.unit}
         features += [
-            Feature(collection.id, found.scene, found.datetime, *place, found.values, units)
+            Feature(
+                collection.id, found.scene, found.datetime, choice.told, *place, found.values, units
+            )
             for found in await _values(asked, collection, pipeline)
         ]
     return features
@@ -120,7 +143,7 @@ async def find_features(asked: GetFeatureInfo, pipeline: Pipeline) -> list[Featu
 async def _values(
     asked: GetFeatureInfo, collection: Collection, pipeline: Pipeline
 ) -> list[PointValue]:
-    """Return the most recent scenes with data at the point, as many as were asked for.
+    """Return the first scenes with data at the point, as many as were asked for.
 
     The catalogue finds scenes by their outline, and some have no data in it: then older ones are
     looked into as well, as the map shows what lies under such gaps.
@@ -132,7 +155,7 @@ async def _values(
             (),
             ((asked.x, asked.y),),
             asked.view.crs.canonical,
-            asked.view.time or ALWAYS,
+            asked.view.time,
             limit,
         )
         found = await pipeline.values(request)

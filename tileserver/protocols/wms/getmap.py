@@ -10,11 +10,11 @@ from renderers.geobox import Bounds, GeoBox
 from tileserver import errors
 from tileserver.crs import OgcCrs, parse_crs
 from tileserver.mosaics import parse_mosaic
-from tileserver.pipeline import Pipeline
+from tileserver.protocols.wms.times import check_time, picture_warnings
 from tileserver.protocols.wms.version import Version
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.settings import Settings
-from tileserver.timeaxis import ALWAYS, TimeSpan, parse_time
+from tileserver.timeaxis import UNSAID, TimeRequest, parse_time
 from tileserver.web.answers import picture_answer
 from tileserver.web.context import services
 from tileserver.web.kvp import Kvp, boolean, integer, names
@@ -66,7 +66,7 @@ class Canvas:
         )
 
     def picture(
-        self, layers: tuple[LayerRequest, ...], geobox: GeoBox, time: TimeSpan = ALWAYS
+        self, layers: tuple[LayerRequest, ...], geobox: GeoBox, time: TimeRequest = UNSAID
     ) -> PictureRequest:
         """Return the request for a picture of this look."""
         return PictureRequest(
@@ -87,13 +87,13 @@ class MapView:
         layers: With their styles, the first at the bottom.
         crs: Of the box.
         geobox: The pixel grid, x/y order.
-        time: None where the client did not say.
+        time: Of all layers.
     """
 
     layers: tuple[LayerRequest, ...]
     crs: OgcCrs
     geobox: GeoBox
-    time: TimeSpan | None
+    time: TimeRequest
 
     @classmethod
     def decode(cls, kvp: Kvp, settings: Settings, version: Version) -> "MapView":
@@ -106,7 +106,7 @@ class MapView:
         crs = kvp.required(version.crs, lambda text: parse_crs(text, parameter=version.crs))
         box = kvp.required("BBOX", _box)
         bounds = crs.to_xy(box) if version.definition_order else box
-        time = kvp.optional("TIME", lambda text: parse_time(text, parameter="TIME"), None)
+        time = kvp.optional("TIME", lambda text: parse_time(text, parameter="TIME"), UNSAID)
         width = _size(kvp, "WIDTH", settings.max_width)
         height = _size(kvp, "HEIGHT", settings.max_height)
         try:
@@ -123,13 +123,20 @@ async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
         view = MapView.decode(kvp, context.settings, version)
         canvas = Canvas.decode(kvp, context.settings)
         asked = replace(
-            canvas.picture(view.layers, view.geobox, view.time or ALWAYS),
+            canvas.picture(view.layers, view.geobox, view.time),
             mosaic=kvp.optional(
                 "MOSAIC", lambda text: parse_mosaic(text, parameter="MOSAIC"), None
             ),
         )
-        headers = await check_time(view, context.pipeline)
-        return await picture_answer(request, asked, headers=headers)
+        times = await check_time(
+            (layer.collection for layer in view.layers),
+            view.time,
+            context.pipeline,
+            ruled=asked.mosaic is not None,
+        )
+        return await picture_answer(
+            request, asked, more=lambda picture: picture_warnings(times, picture)
+        )
     except errors.DOMAIN_ERRORS:
         if kvp.text("EXCEPTIONS").upper() not in _BLANK:
             raise
@@ -147,29 +154,6 @@ def _blank(kvp: Kvp, settings: Settings) -> PictureRequest | None:
         return Canvas.decode(kvp, settings).blank()
     except errors.RequestError:
         return None
-
-
-async def check_time(asked: MapView, pipeline: Pipeline) -> dict[str, str]:
-    """Check TIME against the layers' extents; return the headers that the answer needs.
-
-    A day in a gap gives an empty picture; a time before the first or after the last acquisition
-    of every layer is an error (annex C.4.2). Other catalogues' extents are not checked: they
-    grow without us.
-
-    Raises:
-        UnknownCollectionError: An unknown layer.
-        InvalidTimeError: Outside.
-    """
-    infos = [(await pipeline.layer(layer.collection)).collection for layer in asked.layers]
-    extents = [info.time for info in infos if info.time is not None]
-    if not extents:
-        return {}
-    if asked.time is None:
-        return {"Warning": "99 Default value used: time=current ISO8601"}
-    outside = not any(asked.time.touches(*extent) for extent in extents)
-    if outside and not any(info.remote for info in infos):
-        raise errors.InvalidTimeError("TIME is outside of the layers' extent", parameter="TIME")
-    return {}
 
 
 def _layers(kvp: Kvp, most: int) -> tuple[LayerRequest, ...]:

@@ -16,7 +16,7 @@ from tileserver.web.xml import Writer, clean, serialise
 GML = "http://www.opengis.net/gml"
 WFS = "http://www.opengis.net/wfs"
 
-_OWN = ("layer", "scene", "datetime")
+_OWN = ("layer", "scene", "datetime", "chosen")
 _NO_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
@@ -28,6 +28,7 @@ class Feature:
         layer: Collection id.
         scene: Scene id.
         datetime: Of acquisition, UTC, or None.
+        chosen: How its time was chosen; see `TimeChoice.told`.
         lon: Degrees, WGS 84, of the pixel's centre.
         lat: Degrees.
         values: Physical values by band name; None where a band has no data.
@@ -37,6 +38,7 @@ class Feature:
     layer: str
     scene: str
     datetime: datetime | None
+    chosen: str
     lon: float
     lat: float
     values: Mapping[str, float | None]
@@ -48,6 +50,7 @@ class Feature:
             "layer": self.layer,
             "scene": self.scene,
             "datetime": iso(self.datetime) if self.datetime else None,
+            "chosen": self.chosen,
         }
         told.update({f"band_{k}" if k in _OWN else k: v for k, v in self.values.items()})
         return told

@@ -76,7 +76,8 @@ def router(service: WmtsService) -> APIRouter:
     add_get(routes, start + _TILE, _tile, name="wmts tile", response_class=Response)
     add_get(
         routes,
-        f"{start}{{time}}/{_TILE}",
+        # An interval has a slash of its own, sent as it is or escaped.
+        f"{start}{{time:path}}/{_TILE}",
         _tile,
         name="wmts tile of a time",
         response_class=Response,

@@ -1,5 +1,8 @@
+import random
 import warnings
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import accumulate
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +11,7 @@ from owslib.map.wms130 import WebMapService_1_3_0
 
 from tileserver.catalogue.base import DateSummary
 from tileserver.crs import parse_crs
+from tileserver.timeaxis_values import LONGEST_LIST
 
 URL = "/wms?service=WMS&request=GetCapabilities"
 NS = {"w": "http://www.opengis.net/wms", "xlink": "http://www.w3.org/1999/xlink"}
@@ -105,11 +109,37 @@ async def test_time_dimension(client, pipeline):
     assert len(pipeline.areas) == 1  # only our own catalogue is asked for its days
 
 
-async def test_long_time_axes_are_told_as_an_interval(client, pipeline):
+async def test_regular_time_axes_are_told_as_a_period(client, pipeline):
     days = [date(2020, 1, 1) + timedelta(days=2 * k) for k in range(401)]
     pipeline.days["sentinel-2-l2a"] = [DateSummary(day, None, 1) for day in days]
     root = await parsed(client)
-    assert root.findtext(".//w:Dimension", namespaces=NS) == "2020-01-01/2022-03-11/P1D"
+    assert root.findtext(".//w:Dimension", namespaces=NS) == "2020-01-01/2022-03-11/P2D"
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
+async def test_a_layer_of_5000_dates_stays_small(client, pipeline, version):
+    gaps = [1, 2] * 2500
+    random.Random(7).shuffle(gaps)  # noqa: S311 - only scattered
+    days = [date(2010, 1, 1) + timedelta(days=d) for d in accumulate(gaps)]
+    pipeline.days["sentinel-2-l2a"] = [DateSummary(day, None, 1) for day in days]
+    root = await parsed(client, f"&version={version}")
+    layer = root.xpath("//*[local-name()='Layer'][*[local-name()='Name']='sentinel-2-l2a']")[0]
+    assert len(etree.tostring(layer)) < 64_000
+    axis = layer.xpath("*[@multipleValues]")[0].text.split(",")
+    assert 100 < len(axis) <= LONGEST_LIST
+    assert axis[0].startswith(days[0].isoformat())
+    assert days[-1].isoformat() in axis[-1]
+
+
+async def test_a_tolerance_is_advertised(client, pipeline):
+    first = pipeline.collections[0]
+    pipeline.collections[0] = replace(first, extra={"time": {"tolerance": "P5D"}})
+    number = (await parsed(client)).get("updateSequence")
+    assert (await parsed(client)).find(".//w:Dimension", NS).get("nearestValue") == "1"
+    pipeline.collections[0] = first
+    root = await parsed(client)
+    assert root.find(".//w:Dimension", NS).get("nearestValue") == "0"
+    assert root.get("updateSequence") != number
 
 
 async def test_links_are_the_public_address(client, settings, app):

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import httpx
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree, html
 
-from tileserver.timeaxis import ALWAYS, parse_time
+from tileserver.timeaxis import UNSAID, parse_time
 
 QUERY = {
     "SERVICE": "WMS",
@@ -55,7 +56,7 @@ async def test_both_versions_ask_for_the_same_point(client, values):
     await client.get(url())
     await client.get(url(OLD))
     assert values.asked[0] == values.asked[1]
-    assert values.asked[0].time == ALWAYS
+    assert values.asked[0].time == UNSAID
 
 
 async def test_json(client):
@@ -69,6 +70,7 @@ async def test_json(client):
         "layer": "sentinel-2-l2a",
         "scene": "S2_<new>",
         "datetime": "2024-06-21T10:00:00Z",
+        "chosen": "default latest",
         "B04": 0.1 + 0.2,
         "SCL": 4.0,
         "8a <&> layer": None,
@@ -76,6 +78,21 @@ async def test_json(client):
     other = await client.get(url(INFO_FORMAT="application/geo+json"))
     assert other.headers["content-type"] == "application/geo+json"
     assert other.content == answer.content
+
+
+@pytest.mark.parametrize("base", [QUERY, OLD])
+async def test_how_the_time_was_chosen(client, pipeline, base):
+    first = pipeline.collections[0]
+    pipeline.collections[0] = replace(first, extra={"time": {"tolerance": "P5D"}})
+    text = {"INFO_FORMAT": "text/plain"}
+    near = await client.get(url(base, TIME="2024-06-19", **text))
+    assert "chosen = nearest P5D" in near.text.splitlines()
+    assert near.headers["warning"] == "99 Nearest value used: time=2024-06-21 ISO8601"
+    exact = await client.get(url(base, TIME="2024-06-21", **text))
+    assert "warning" not in exact.headers
+    asked = await client.get(url(base, TIME="2024-06", **text))
+    assert "chosen = asked" in asked.text.splitlines()
+    assert "warning" not in asked.headers
 
 
 async def test_text_is_the_default_of_1_1_1(client):

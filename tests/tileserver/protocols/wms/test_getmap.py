@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -10,7 +11,8 @@ from lxml import etree
 from renderers.rule import MosaicRule
 from tileserver.errors import TimedOutError
 from tileserver.mosaics import MosaicChoice
-from tileserver.timeaxis import ALWAYS, parse_time
+from tileserver.timeaxis import CURRENT, UNSAID, parse_time
+from tileserver.timetold import DAYS
 
 OGC = "{http://www.opengis.net/ogc}"
 MAP = {
@@ -54,7 +56,7 @@ async def test_latitude_comes_first_in_epsg_4326(client, pipeline):
     assert asked.geobox.crs == "EPSG:4326"
     assert not asked.transparent
     assert asked.background == (255, 255, 255)
-    assert asked.time == ALWAYS
+    assert asked.time == UNSAID
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,93 @@ async def test_time(client, pipeline):
     assert elsewhere.status_code == 200
 
 
+@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-06-11,2024-06-21",
+        "2024-06-01/2024-06-11",
+        "2024-06-01/2024-06-21/P10D",
+        "2024-06-11/..",
+        "2024-06",
+        "2020,2024-06-21",
+    ],
+)
+async def test_several_times(client, pipeline, version, text):
+    told = await client.get(url(TIME=text, VERSION=version, SRS="EPSG:4326"))
+    assert told.status_code == 200
+    assert "warning" not in told.headers
+    assert pipeline.asked[0].time == parse_time(text)
+
+
+def collection_with(pipeline, number: int = 0, **settings: str) -> None:
+    pipeline.collections[number] = replace(pipeline.collections[number], extra={"time": settings})
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
+@pytest.mark.parametrize(
+    ("default", "value"),
+    [
+        ("latest", "current"),
+        ("earliest", "2024-06-01"),
+        ("2024-06-11", "2024-06-11"),
+        ("least-cloudy/P10D", "2024-06-12/2024-06-21"),
+    ],
+)
+async def test_a_default_is_told(client, pipeline, version, default, value):
+    collection_with(pipeline, default=default)
+    told = await client.get(url(VERSION=version, SRS="EPSG:4326"))
+    assert told.headers["warning"] == f"99 Default value used: time={value} ISO8601"
+    root = etree.fromstring(
+        (await client.get(f"/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION={version}")).content
+    )
+    (attributes,) = root.xpath(
+        "//*[local-name()='Layer'][*[local-name()='Name']='sentinel-2-l2a']/*[@multipleValues]"
+    )
+    assert attributes.get("default") == value
+    assert (attributes.get("multipleValues"), attributes.get("nearestValue")) == ("1", "0")
+    asked = await client.get(url(VERSION=version, SRS="EPSG:4326", TIME=value))
+    assert (asked.status_code, "warning" in asked.headers) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [
+        ("2024-06-12", "99 Nearest value used: time=2024-06-12 ISO8601"),
+        ("2024-06-11 2024-06-12", "99 Nearest value used: time=2024-06-11,2024-06-12 ISO8601"),
+        ("2024-06-11", None),
+        ("none", None),
+    ],
+)
+async def test_the_nearest_is_told(client, pipeline, days, warning):
+    collection_with(pipeline, tolerance="P3D")
+    pipeline.headers = ((DAYS, f"none, {days}"),)
+    answer = await client.get(url(LAYERS="blue-marble,sentinel-2-l2a", TIME="2024-06-11T15:05:00Z"))
+    assert answer.status_code == 200
+    assert answer.headers.get("warning") == warning
+    exact = await client.get(url(TIME="2024-06-11/2024-06-11"))
+    assert "warning" not in exact.headers
+    ruled = await client.get(url(TIME="2024-06-11", MOSAIC="most-recent"))
+    assert "warning" not in ruled.headers
+
+
+async def test_a_tolerance_reaches_beyond_the_extent(client, pipeline):
+    collection_with(pipeline, tolerance="P3D")
+    assert (await client.get(url(TIME="2024-06-24"))).status_code == 200
+    assert exception(await client.get(url(TIME="2024-06-25"))) == ("InvalidDimensionValue", "TIME")
+
+
+async def test_layers_with_several_defaults(client, pipeline):
+    collection_with(pipeline, 3, default="earliest")
+    told = await client.get(url(LAYERS="sentinel-2-l2a,remote,blue-marble"))
+    assert told.headers["warning"] == (
+        "99 Default value used: time=current ISO8601, "
+        "99 Default value used: time=2024-06-01 ISO8601"
+    )
+    assert (await client.get(url(TIME="current"))).headers.get("warning") is None
+    assert pipeline.asked[1].time == CURRENT
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "locator"),
     [
@@ -145,7 +234,10 @@ async def test_time(client, pipeline):
         ({"BGCOLOR": "red"}, "InvalidParameterValue", "BGCOLOR"),
         ({"TIME": "soon"}, "InvalidDimensionValue", "TIME"),
         ({"TIME": "2023"}, "InvalidDimensionValue", "TIME"),
-        ({"TIME": "2024-06-11,2024-06-21"}, "InvalidDimensionValue", "TIME"),
+        ({"TIME": "2024-06-11,soon"}, "InvalidDimensionValue", "TIME"),
+        ({"TIME": "2023-06-11,2025-06-11"}, "InvalidDimensionValue", "TIME"),
+        ({"TIME": "2024-06-11,"}, "InvalidDimensionValue", "TIME"),
+        ({"TIME": "1900-01-01/2024-12-31/P2D"}, "InvalidDimensionValue", "TIME"),
     ],
 )
 async def test_exceptions(client, schema, changes, code, locator):

@@ -1,6 +1,13 @@
+import random
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import accumulate
+
 import pytest
 from lxml import etree
 from owslib.wmts import WebMapTileService
+
+from tileserver.catalogue.base import DateSummary
 
 URL = "/wmts?service=WMTS&request=GetCapabilities"
 REST = "/wmts/1.0.0/WMTSCapabilities.xml"
@@ -100,6 +107,33 @@ async def test_layers(client):
     assert values == ["current", "2024-06-01", "2024-06-11", "2024-06-21"]
     assert time.findtext("w:Default", namespaces=NS) in values
     assert layers["fiji"].find("w:Dimension", NS) is None
+
+
+async def test_a_default_with_an_order_of_its_own_has_a_name(client, pipeline, schema):
+    first = pipeline.collections[0]
+    pipeline.collections[0] = replace(first, extra={"time": {"default": "least-cloudy/P30D"}})
+    root = await parsed(client)
+    schema("wmts/1.0/wmtsGetCapabilities_response.xsd").assertValid(root)
+    time = root.find("w:Contents/w:Layer/w:Dimension", NS)
+    assert time.findtext("w:Default", namespaces=NS) == "default"
+    values = [value.text for value in time.findall("w:Value", NS)]
+    assert values[:2] == ["default", "current"]
+
+
+@pytest.mark.parametrize("irregular", [False, True])
+async def test_a_layer_of_5000_dates_stays_small(client, pipeline, schema, irregular):
+    gaps = [1, 2] * 2500 if irregular else [3] * 5000
+    random.Random(7).shuffle(gaps)  # noqa: S311 - only scattered
+    days = [date(2010, 1, 1) + timedelta(days=d) for d in accumulate(gaps)]
+    pipeline.days["sentinel-2-l2a"] = [DateSummary(day, None, 1) for day in days]
+    root = await parsed(client)
+    schema("wmts/1.0/wmtsGetCapabilities_response.xsd").assertValid(root)
+    layer = root.find("w:Contents/w:Layer", NS)
+    assert layer.findtext("ows:Identifier", namespaces=NS) == "sentinel-2-l2a"
+    assert len(etree.tostring(layer)) < 64_000
+    values = [value.text for value in layer.findall("w:Dimension/w:Value", NS)]
+    assert values[-1].endswith("P3D") != irregular
+    assert days[-1].isoformat() in values[-1]
 
 
 async def test_every_template_works_at_every_limit(client):

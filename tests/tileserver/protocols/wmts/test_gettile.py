@@ -1,5 +1,5 @@
 import asyncio
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 import morecantile
@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from tileserver.timeaxis import ALWAYS, parse_time
+from tileserver.timeaxis import CURRENT, UNSAID, parse_time
 
 OWS = "{http://www.opengis.net/ows/1.1}"
 TILE = {
@@ -56,14 +56,34 @@ async def test_rest_asks_the_same(client, pipeline):
     await client.get(f"{REST}.png")
     await client.get(REST.replace("/2024-06-11", "") + ".png")
     assert pipeline.asked[0] == pipeline.asked[1]
-    assert pipeline.asked[2].time == ALWAYS
+    assert pipeline.asked[2].time == UNSAID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-06-01/2024-06-30",
+        "2024-06-01/2024-06-21/P10D",
+        "2024-06-11,2024-06-21",
+        "2024-06-11/..",
+        "P5D/current",
+        "default",
+    ],
+)
+async def test_every_form_of_time_in_both_encodings(client, pipeline, text):
+    await client.get(url(Time=text))
+    await client.get(REST.replace("2024-06-11", quote(text, safe="")) + ".png")
+    if not text.endswith(".."):  # which clients resolve
+        await client.get(REST.replace("2024-06-11", text) + ".png")
+    assert {asked.time for asked in pipeline.asked} == {parse_time(text)}
+    assert len(pipeline.asked) == (2 if text.endswith("..") else 3)
 
 
 async def test_any_case_and_order(client, pipeline):
     query = urlencode({k.upper(): v for k, v in reversed(TILE.items())})
     answer = await client.get(f"/wmts?{query}&time=current&unknown=1")
     assert answer.status_code == 200
-    assert pipeline.asked[0].time == ALWAYS
+    assert pipeline.asked[0].time == CURRENT
 
 
 async def test_an_empty_style_is_the_default(client, pipeline):
@@ -120,6 +140,8 @@ async def test_missing(client, name):
         ({"TileCol": "999999999"}, "TileOutOfRange", "TileCol", 400),
         ({"Time": "soon"}, "InvalidParameterValue", "Time", 400),
         ({"Time": "1999"}, "InvalidParameterValue", "Time", 400),
+        ({"Time": "1998,1999"}, "InvalidParameterValue", "Time", 400),
+        ({"Time": "2024-06-11,soon"}, "InvalidParameterValue", "Time", 400),
     ],
 )
 async def test_exceptions(client, schema, changes, code, locator, status):

@@ -7,7 +7,13 @@ from lxml import etree
 
 from renderers.geobox import Bounds
 from styles.model import Style
-from tileserver.protocols.wms.capabilities import KEYWORDS, boxes, queryable, whole_bbox
+from tileserver.protocols.wms.capabilities import (
+    KEYWORDS,
+    boxes,
+    queryable,
+    time_attributes,
+    whole_bbox,
+)
 from tileserver.protocols.wms.getmap import FORMATS
 from tileserver.protocols.wms.infoformats import INFO_FORMATS
 from tileserver.protocols.wms.v11 import VERSION
@@ -111,7 +117,7 @@ def _layer(parent: etree._Element, view: LayerView, names: Sequence[str]) -> Non
         _WRITER.add(layer, "Abstract", collection.description)
     _place(layer, view.bbox, names)
     if view.times:
-        _time(layer, view.times)
+        _time(layer, view)
     if collection.attribution:
         attribution = _WRITER.add(layer, "Attribution")
         _WRITER.add(attribution, "Title", collection.attribution)
@@ -132,17 +138,10 @@ def _corners(box: Bounds) -> dict[str, str]:
     return {name: repr(float(value)) for name, value in zip(_CORNERS, box, strict=True)}
 
 
-def _time(layer: etree._Element, times: Sequence[str]) -> None:
-    # Without TIME everything is drawn, the newest on top: that is what `current` means here.
+def _time(layer: etree._Element, view: LayerView) -> None:
     _WRITER.add(layer, "Dimension", attributes={"name": "time", "units": "ISO8601"})
-    attributes = {
-        "name": "time",
-        "default": "current",
-        "multipleValues": "0",
-        "nearestValue": "0",
-        "current": "1",
-    }
-    _WRITER.add(layer, "Extent", ",".join(times), attributes)
+    attributes = {"name": "time", **time_attributes(view)}
+    _WRITER.add(layer, "Extent", ",".join(view.times), attributes)
 
 
 def _style(layer: etree._Element, style: Style) -> None:

@@ -7,7 +7,13 @@ from lxml import etree
 
 from renderers.geobox import Bounds
 from styles.model import Style
-from tileserver.protocols.wms.capabilities import KEYWORDS, boxes, queryable, whole_bbox
+from tileserver.protocols.wms.capabilities import (
+    KEYWORDS,
+    boxes,
+    queryable,
+    time_attributes,
+    whole_bbox,
+)
 from tileserver.protocols.wms.getmap import FORMATS
 from tileserver.protocols.wms.infoformats import INFO_FORMATS
 from tileserver.protocols.wms.v13 import VERSION
@@ -116,15 +122,7 @@ def _layer(parent: etree._Element, view: LayerView, settings: Settings) -> None:
         _WRITER.add(layer, "CRS", name)
     _bounding_boxes(layer, view.bbox, settings)
     if view.times:
-        # Without TIME everything is drawn, the newest on top: that is what `current` means here.
-        attributes = {
-            "name": "time",
-            "units": "ISO8601",
-            "default": "current",
-            "multipleValues": "0",
-            "nearestValue": "0",
-            "current": "1",
-        }
+        attributes = {"name": "time", "units": "ISO8601", **time_attributes(view)}
         _WRITER.add(layer, "Dimension", ",".join(view.times), attributes)
     if collection.attribution:
         attribution = _WRITER.add(layer, "Attribution")

@@ -31,8 +31,10 @@ SECTIONS = (
     "Themes",
 )
 
-#: Value of the Time dimension for "everything, the newest on top".
+#: Values of the Time dimension for "everything, the newest on top", and for what a collection
+#: shows without a time where that is something else.
 CURRENT = "current"
+DEFAULT = "default"
 
 
 async def get_capabilities(request: Request, kvp: Kvp, sequence: UpdateSequence) -> Response:
@@ -183,7 +185,7 @@ class Document:
         for kind in FORMATS:
             _WRITER.add(layer, "Format", kind)
         if view.times:
-            _time_dimension(layer, view.times)
+            _time_dimension(layer, view)
         for tiles in self._grids:
             limits = tiles.limits(view.bbox)
             if limits:
@@ -212,14 +214,19 @@ def _styles(layer: etree._Element, view: LayerView) -> None:
         _WRITER.add(element, "ows:Identifier", style.id)
 
 
-def _time_dimension(layer: etree._Element, times: Sequence[str]) -> None:
-    """Write the dimension; its default is one of its values, which OpenLayers relies on."""
+def _time_dimension(layer: etree._Element, view: LayerView) -> None:
+    """Write the dimension; its default is one of its values, which OpenLayers relies on.
+
+    A default that has an order of its own, as the least cloudy first, has no other value that means
+    the same: its name is `default`.
+    """
+    words = (CURRENT,) if view.default_time == CURRENT else (DEFAULT, CURRENT)
     dimension = _WRITER.add(layer, "Dimension")
     _WRITER.add(dimension, "ows:Identifier", "Time")
     _WRITER.add(dimension, "ows:UOM", "ISO8601")
-    _WRITER.add(dimension, "Default", CURRENT)
+    _WRITER.add(dimension, "Default", words[0])
     _WRITER.add(dimension, "Current", "true")
-    for value in (CURRENT, *times):
+    for value in (*words, *view.times):
         _WRITER.add(dimension, "Value", value)
 
 

@@ -10,7 +10,8 @@ from tileserver.grids import Grid, Matrix, grid
 from tileserver.layers import LayerInfo
 from tileserver.protocols.wmts.v10 import FORMATS, VERSION
 from tileserver.request import LayerRequest, PictureRequest
-from tileserver.timeaxis import ALWAYS, TimeSpan, parse_time
+from tileserver.timeaxis import UNSAID, TimeRequest, parse_time
+from tileserver.timeaxis_choice import TimeChoice
 from tileserver.web.answers import picture_answer
 from tileserver.web.context import services
 from tileserver.web.kvp import Kvp
@@ -30,7 +31,7 @@ class GetTile:
         matrix: One of its levels.
         row: From the top.
         column: From the left.
-        time: Everything where the client did not say.
+        time: Nothing where the client did not say.
     """
 
     layer: LayerRequest
@@ -39,7 +40,7 @@ class GetTile:
     matrix: Matrix
     row: int
     column: int
-    time: TimeSpan = ALWAYS
+    time: TimeRequest = UNSAID
 
     @classmethod
     def decode(cls, kvp: Kvp) -> "GetTile":
@@ -64,7 +65,7 @@ class GetTile:
             kvp.required("TileMatrix", tiles.matrix),
             kvp.required("TileRow", _index),
             kvp.required("TileCol", _index),
-            kvp.optional("Time", lambda text: parse_time(text, parameter="Time"), ALWAYS),
+            kvp.optional("Time", lambda text: parse_time(text, parameter="Time"), UNSAID),
         )
 
     @classmethod
@@ -88,8 +89,12 @@ class GetTile:
             parse_time(path.get("time", ""), parameter="Time"),
         )
 
-    def check(self, info: LayerInfo) -> None:
+    def check(self, info: LayerInfo, times: TimeChoice) -> None:
         """Compare with what the layer offers.
+
+        Args:
+            info: The layer.
+            times: Which of its times answer.
 
         Raises:
             TileOutOfRangeError: Outside the layer's TileMatrixSetLimits.
@@ -107,8 +112,7 @@ class GetTile:
                 if not low <= value <= high:
                     message = f"{name} is outside {low} to {high}, the layer's limits"
                     raise errors.TileOutOfRangeError(message, parameter=name)
-        extent = info.collection.time
-        if extent and not info.collection.remote and not self.time.touches(*extent):
+        if times.outside(info.collection):
             raise errors.InvalidTimeError("Time is outside the layer's extent", parameter="Time")
 
     def picture(self) -> PictureRequest:
@@ -128,7 +132,9 @@ async def answer_tile(request: Request, asked: GetTile, token: str) -> Response:
     Raises:
         RequestError: In all its ways.
     """
-    asked.check(await services(request).pipeline.layer(asked.layer.collection))
+    pipeline = services(request).pipeline
+    info = await pipeline.layer(asked.layer.collection)
+    asked.check(info, await pipeline.times(asked.layer.collection, asked.time))
     return await picture_answer(request, asked.picture(), token)
 
 

@@ -1,0 +1,84 @@
+"""TIME of WMS: what it may be, and how the answer says what was taken (06-042, annex C.4).
+
+Version 1.1.1 says the same in its annex C.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tileserver import errors
+from tileserver.catalogue.base import Collection
+from tileserver.pipeline import Picture, Pipeline
+from tileserver.timeaxis import UNSAID, TimeRequest
+from tileserver.timeaxis_choice import TimeChoice, default_value
+from tileserver.timetold import DAYS, read
+
+
+class LayerTimes(NamedTuple):
+    """A layer, and which of its times answer."""
+
+    collection: Collection
+    choice: TimeChoice
+
+
+async def check_time(
+    layers: Iterable[str], time: TimeRequest, pipeline: Pipeline, *, ruled: bool = False
+) -> list[LayerTimes]:
+    """Return which times of the layers answer.
+
+    A day in a gap gives an empty picture; a time before the first or after the last acquisition
+    of every layer is an error (annex C.4.2). Other catalogues' extents are not checked: they
+    grow without us.
+
+    Args:
+        layers: Collection ids.
+        time: What was asked of all of them.
+        pipeline: Knows them.
+        ruled: The request says which scene comes first.
+
+    Raises:
+        UnknownCollectionError: An unknown layer.
+        InvalidTimeError: Outside.
+    """
+    found = [
+        LayerTimes(
+            (await pipeline.layer(name)).collection,
+            await pipeline.times(name, time, ruled=ruled),
+        )
+        for name in layers
+    ]
+    timed = [(c, choice) for c, choice in found if c.time is not None]
+    if time != UNSAID and timed and all(choice.outside(c) for c, choice in timed):
+        raise errors.InvalidTimeError("TIME is outside of the layers' extent", parameter="TIME")
+    return found
+
+
+def warnings_of(layers: Sequence[LayerTimes], days: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Return the header that says of which times the answer is, where TIME does not (C.4.3).
+
+    Args:
+        layers: In their order.
+        days: Of the images of each layer; () where they are not known.
+    """
+    shown = [*days, *([()] * (len(layers) - len(days)))]
+    told = (_warning(layer, list(seen)) for layer, seen in zip(layers, shown, strict=False))
+    texts = dict.fromkeys(text for text in told if text)
+    return {"Warning": ", ".join(texts)} if texts else {}
+
+
+def picture_warnings(layers: Sequence[LayerTimes], picture: Picture) -> dict[str, str]:
+    """Return the header for a picture, from what the picture itself tells."""
+    return warnings_of(layers, read(dict(picture.headers).get(DAYS, "")))
+
+
+def _warning(layer: LayerTimes, days: list[str]) -> str:
+    collection, choice = layer
+    if collection.time is None:
+        return ""
+    if choice.told.startswith("default"):
+        value = default_value(collection, datetime.now(UTC).date())
+        return f"99 Default value used: time={value} ISO8601"
+    if choice.near is not None and days and days != [choice.near.isoformat()]:
+        return f"99 Nearest value used: time={','.join(days)} ISO8601"
+    return ""
