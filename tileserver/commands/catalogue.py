@@ -1,4 +1,4 @@
-"""`tileserver catalogue add | ls | rm | mosaic`.
+"""`tileserver catalogue add | ls | rm | mosaic | time`.
 
 Exit codes: 0 everything went in, 1 something was skipped or is not there, 2 wrong usage.
 """
@@ -22,7 +22,7 @@ from tileserver.catalogue.documents import collection_to_stac, parse_instant
 from tileserver.catalogue.errors import CatalogueError
 from tileserver.catalogue.scenes import instant
 from tileserver.catalogue.sqlite import ItemSummary
-from tileserver.errors import InvalidParameterError, UnknownCollectionError
+from tileserver.errors import InvalidParameterError, InvalidTimeError, UnknownCollectionError
 from tileserver.ingest.add import Outcome, add
 from tileserver.mosaics import SETTING, with_settings
 from tileserver.products.base import Hints
@@ -30,6 +30,8 @@ from tileserver.products.item import ncname
 from tileserver.services import Tools, open_tools
 from tileserver.settings import SettingsError, load_settings
 from tileserver.timeaxis import iso
+from tileserver.timeaxis_choice import SETTING as TIME_SETTING
+from tileserver.timeaxis_choice import parse_duration, parse_strategy
 
 app = typer.Typer(help="Add, list and remove products.", no_args_is_help=True)
 
@@ -255,3 +257,49 @@ async def _set_mosaic(
         found = with_settings(found, rule, mask)
         await catalogue.put_collection(found)
     return found.extra.get(SETTING, {})
+
+
+@app.command("time")
+def time_command(
+    collection: Annotated[str, typer.Argument(help="Collection that is set.")],
+    default: Annotated[
+        str, typer.Argument(help="Shown without a time: latest, earliest, least-cloudy/P30D, 2024.")
+    ] = "",
+    tolerance: Annotated[
+        str | None,
+        typer.Option(help="How far from an asked day images may lie, like P5D; '' for not at all."),
+    ] = None,
+) -> None:
+    """Set what a collection shows where no time, or a day without images, is asked; print it."""
+    changes = _time_changes(default, tolerance)
+    with _tools() as tools:
+        try:
+            settings = asyncio.run(_set_time(tools, collection, changes))
+        except UnknownCollectionError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+    typer.echo(json.dumps(settings))
+
+
+def _time_changes(default: str, tolerance: str | None) -> dict[str, str]:
+    """Return the settings that are given, checked; "" takes one away."""
+    changes: dict[str, str] = {}
+    try:
+        if default:
+            changes["default"] = parse_strategy(default).name
+        if tolerance is not None:
+            changes["tolerance"] = str(parse_duration(tolerance)) if tolerance.strip() else ""
+    except InvalidTimeError as error:
+        raise _usage(str(error)) from error
+    return changes
+
+
+async def _set_time(tools: Tools, collection_id: str, changes: dict[str, str]) -> dict[str, str]:
+    catalogue = tools.catalogue.local
+    found = await catalogue.collection(collection_id)
+    settings = dict(found.extra.get(TIME_SETTING) or {}) | changes
+    settings = {name: value for name, value in settings.items() if value}
+    if changes:
+        extra = {**found.extra, TIME_SETTING: settings}
+        await catalogue.put_collection(replace(found, extra=extra))
+    return settings

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import rasterio
 from typer.testing import CliRunner
 
 from tileserver.commands.catalogue import app
@@ -39,6 +41,34 @@ def test_add_list_and_remove(run, shared):
     assert json.loads(run("ls", "--json").stdout) == []
 
 
+@pytest.fixture
+def timed(run, tmp_path):
+    """A collection of one day, without any product at hand."""
+    path = tmp_path / "heights.tif"
+    options = {"driver": "GTiff", "width": 16, "height": 16, "count": 1, "dtype": "uint8"}
+    transform = rasterio.Affine(0.01, 0, 10, 0, -0.01, 50)
+    with rasterio.open(path, "w", crs="EPSG:4326", transform=transform, **options) as out:
+        out.write(np.arange(256, dtype=np.uint8).reshape(1, 16, 16))
+    added = run("add", str(path), "--collection", "heights", "--datetime", "2024-06-12")
+    assert added.exit_code == 0, added.output
+    return run
+
+
+def test_what_a_collection_says_of_time(timed):
+    def told(*words):
+        result = timed("time", "heights", *words)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    assert told() == {}
+    both = told("least-cloudy/P30D", "--tolerance", "p1w")
+    assert both == {"default": "least-cloudy/P30D", "tolerance": "P7D"}
+    assert told("2024-06") == {"default": "2024-06", "tolerance": "P7D"}
+    assert told("--tolerance", "") == told() == {"default": "2024-06"}
+    (listed,) = json.loads(timed("ls", "--json").stdout)
+    assert listed["tileserver:extra"]["time"] == {"default": "2024-06"}
+
+
 def test_some_skipped_is_1_and_names_the_reason(run, shared, tmp_path):
     (tmp_path / "text.tif").write_text("no raster")
     dem = str(shared / "data/dem/Copernicus_DSM_COG_30_S90_00_W164_00_DEM.tif")
@@ -56,6 +86,10 @@ def test_some_skipped_is_1_and_names_the_reason(run, shared, tmp_path):
         (("add", "x", "--datetime", "yesterday"), 2),
         (("ls", "nothing"), 1),
         (("rm", "nothing"), 1),
+        (("time", "nothing"), 1),
+        (("time", "nothing", "2024"), 1),
+        (("time", "nothing", "soon"), 2),
+        (("time", "nothing", "--tolerance", "5"), 2),
     ],
 )
 def test_exit_codes(run, words, code):
