@@ -33,8 +33,9 @@ _MAX_VALUES = 4_000_000
 _MAX_BYTES = 128 * 1024 * 1024
 #: Bands of one file.
 _MAX_TABLES = 8
-#: Lines to which strips are joined. 64 of the widest products (26,000 pixels) are 7 MB.
-_LINES = 64
+#: Lines to which strips are joined: three bands of the longest products (17,000 lines) are then
+#: 3,200 blocks, where 4,096 are allowed; more would make tiles read lines that they do not show.
+_LINES = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)

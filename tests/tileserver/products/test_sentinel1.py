@@ -24,6 +24,7 @@ from support.pictures import pixels
 from renderers.crs import transform_points
 from renderers.errors import SourceCorruptError, SourceMissingError, SourceUnsupportedError
 from renderers.readers.registry import default_registry
+from renderers.stores import ByteSource
 from tileserver.catalogue.footprint import geojson_footprint
 from tileserver.products.registry import recognise
 from tileserver.products.sentinel1.calibration import parse_calibration
@@ -431,3 +432,27 @@ async def test_a_far_zoom_of_a_large_image_is_kept_and_stays_what_it_is(real, ca
         # one is a single pixel of 25, the other their average
         np.testing.assert_allclose(other[valid], one[valid], rtol=0.25)
         assert np.median(np.abs(other[valid] / one[valid] - 1)) < 0.05
+
+
+async def test_a_cold_tile_is_one_round(real, tmp_path, monkeypatch):
+    """Of the real decimated image, whose control points lie in its read index."""
+    settings = make_settings(tmp_path, file_roots=[real])
+    (outcome,) = await fill(settings, [str(real / AWS)])
+    assert (outcome.status, outcome.missing) == ("added", ())
+    rounds = []
+    read = ByteSource.read
+
+    async def counted(self, ranges):
+        rounds.append(len(ranges))
+        return await read(self, ranges)
+
+    z, x, y = tile_at(76.9, 10.2, 9)
+    async with running(settings) as app:
+        monkeypatch.setattr(ByteSource, "read", counted)
+        before = app.services.stores.bytes_read
+        reply = await app.get(f"/tiles/sentinel-1-grd/values/WebMercatorQuad/{z}/{x}/{y}.png")
+        size = app.services.stores.bytes_read - before
+    assert reply.status_code == 200, reply.text
+    assert (pixels(reply.content)[..., 3] > 0).mean() > 0.9
+    assert len(rounds) == 1
+    assert 0 < size < 800_000
