@@ -6,16 +6,18 @@ A definition has `id`, `title`, the bands or the formula it shows, and exactly o
     title: NDVI
     description: Vegetation, from bare (brown) to dense (green).
     expression: (nir - red) / (nir + red)     # or bands: [nir], for bands as they are
-    ramp:                                     # or rgb:, or classes:
+    ramp:                                     # or rgb:, classes:, flags:
       range: [-0.2, 1.0]
       map: rdylgn                             # or stops: [[-0.2, "#8c510a"], [1.0, "#01665e"]]
     unit: ""
     resampling: bilinear
 
 `rgb` has `stretch` (one pair, or three) and `gamma`; `classes` is a list of `value`, `name`,
-`colour`. Colours are `#rrggbb` or `#rrggbbaa`. Bands in a formula are names of letters, digits and
-`_`; `bands` takes any name. `resampling` is nearest, bilinear, cubic, average or mode; without it
-classes of a band as it is take mode, classes of a formula nearest, and all else bilinear.
+`colour`; `flags`, for bands of packed bits, is one of `bit`, `name`, `colour`, of which the first
+bit that is set decides. Colours are `#rrggbb` or `#rrggbbaa`. Bands in a formula are names of
+letters, digits and `_`; `bands` takes any name. `resampling` is nearest, bilinear, cubic, average
+or mode; without it classes and flags of a band as it is take mode, those of a formula nearest, and
+all else bilinear.
 """
 
 import re
@@ -43,7 +45,7 @@ Path = tuple[str | int, ...]
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _LARGEST = float(np.finfo(np.float32).max)
-_RULES = ("rgb", "ramp", "classes")
+_RULES = ("rgb", "ramp", "classes", "flags")
 _KEYS = {
     "id", "title", "description", "expression", "bands", "unit", "resampling", *_RULES,
 }  # fmt: skip
@@ -100,7 +102,7 @@ def _resampling(top: Mapping[str, Any]) -> Resampling:
         if given not in known:
             raise DefinitionError(f"must be one of {', '.join(known)}", ("resampling",))
         return known[known.index(given)]
-    if "classes" not in top:
+    if "classes" not in top and "flags" not in top:
         return "bilinear"
     # Classes of a formula may come from bands that are no classes, of which no value is frequent.
     return "mode" if "bands" in top else "nearest"
@@ -111,7 +113,7 @@ def _colour(top: Mapping[str, Any]) -> ColourRule:
     if len(given) != 1:
         raise DefinitionError(f"exactly one of {', '.join(_RULES)} is needed")
     rules: dict[str, Callable[[Any, Path], ColourRule]]
-    rules = {"rgb": _rgb, "ramp": _ramp, "classes": _classes}
+    rules = {"rgb": _rgb, "ramp": _ramp, "classes": _classes, "flags": _flags}
     try:
         return rules[given[0]](top[given[0]], (given[0],))
     except DefinitionError:
@@ -165,17 +167,25 @@ def _named(value: Any, path: Path) -> Palette:
 
 
 def _classes(value: Any, path: Path) -> ClassColour:
+    return ClassColour(tuple(_entries(value, path, "value")))
+
+
+def _flags(value: Any, path: Path) -> ClassColour:
+    return ClassColour(tuple(_entries(value, path, "bit")), flags=True)
+
+
+def _entries(value: Any, path: Path, number_key: str) -> list[ClassEntry]:
     classes = []
     for k, item in enumerate(_list(value, path)):
         where = (*path, k)
-        keys = {"value", "name", "colour"}
-        entry = _mapping(item, where, keys, required=("value", "name", "colour"))
-        number = entry["value"]
+        keys = (number_key, "name", "colour")
+        entry = _mapping(item, where, set(keys), required=keys)
+        number = entry[number_key]
         if not isinstance(number, int) or isinstance(number, bool):
-            raise DefinitionError("must be a whole number", (*where, "value"))
+            raise DefinitionError("must be a whole number", (*where, number_key))
         name = _text(entry["name"], (*where, "name"))
         classes.append(ClassEntry(number, name, _rgba(entry["colour"], (*where, "colour"))))
-    return ClassColour(tuple(classes))
+    return classes
 
 
 def _mapping(

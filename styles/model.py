@@ -15,6 +15,8 @@ Resampling = Literal["nearest", "bilinear", "cubic", "average", "mode"]
 
 #: Largest value a class may have: one byte of table per value.
 MAX_CLASS_VALUE = 65535
+#: Bits that such a value has.
+FLAG_BITS = 16
 
 
 class ClassEntry(NamedTuple):
@@ -135,6 +137,8 @@ class ClassColour:
 
     Attributes:
         classes: At most 255, each value once, 0 to 65535.
+        flags: True when the values of `classes` are numbers of bits, 0 to 15: a pixel has the
+            class of the first whose bit is set.
         palette: uint8, shape (256, 4): entry k is the colour of `classes[k]`, entry 255 is
             transparent.
         table: uint8, shape (largest value + 1,): palette entry of each value, 255 for none.
@@ -145,6 +149,7 @@ class ClassColour:
 
     outputs: ClassVar[int] = 1
     classes: tuple[ClassEntry, ...]
+    flags: bool = False
     palette: Palette = field(init=False, repr=False)
     table: NDArray[np.uint8] = field(init=False, repr=False)
 
@@ -158,15 +163,15 @@ class ClassColour:
             raise StyleError(f"class values are 0 to {MAX_CLASS_VALUE}")
         palette = np.zeros((STEPS + 1, 4), np.uint8)
         palette[: len(values)] = [entry.colour for entry in self.classes]
-        table = np.full(max(values) + 1, TRANSPARENT, np.uint8)
-        table[values] = np.arange(len(values), dtype=np.uint8)
+        table = _flag_table(values) if self.flags else _value_table(values)
         for name, array in (("palette", palette), ("table", table)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
     def content(self) -> bytes:
         """Return all that changes pixels, for the digest."""
-        return repr([(e.value, e.colour) for e in self.classes]).encode()
+        kind = "flags " if self.flags else ""
+        return (kind + repr([(e.value, e.colour) for e in self.classes])).encode()
 
     def legend(self) -> tuple[LegendEntry, ...]:
         """Return one entry per class."""
@@ -174,6 +179,24 @@ class ClassColour:
 
 
 ColourRule = RgbColour | RampColour | ClassColour
+
+
+def _value_table(values: list[int]) -> NDArray[np.uint8]:
+    """Return the position of each value in the list, `TRANSPARENT` for others."""
+    table = np.full(max(values) + 1, TRANSPARENT, np.uint8)
+    table[values] = np.arange(len(values), dtype=np.uint8)
+    return table
+
+
+def _flag_table(bits: list[int]) -> NDArray[np.uint8]:
+    """Return the position of the first bit of the list that is set in each value of 16 bits."""
+    if max(bits) >= FLAG_BITS:
+        raise StyleError(f"flags are bits 0 to {FLAG_BITS - 1}")
+    values = np.arange(MAX_CLASS_VALUE + 1)
+    table = np.full(values.shape, TRANSPARENT, np.uint8)
+    for position, bit in reversed(list(enumerate(bits))):
+        table[(values >> bit) & 1 == 1] = position
+    return table
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from styles.model import ClassColour, ClassEntry, RampColour, RgbColour, Style
 from styles.program import select
 
 #: Files of the shipped library, in the order in which their styles are listed.
-_LIBRARY: Final = ("composites.yaml", "indices.yaml", "classes.yaml", "radar.yaml")
+_LIBRARY: Final = ("composites.yaml", "indices.yaml", "classes.yaml", "radar.yaml", "measures.yaml")
 
 
 class StyleRegistry:

@@ -52,15 +52,18 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "quality": Case(
+        LANDSAT, "landsat-c2-l2", "qa-pixel", 68.5, -81.2, 8, ("qa_pixel",), 1, 100_000
+    ),
     "landsat": Case(LANDSAT, "landsat-c2-l2", "ndvi", 68.5, -81.2, 8, ("red", "nir"), 2, 150_000),
     "nbar": Case("modis", "modis-mcd43a4", "ndvi", 33.6, -24.5, 5, ("red", "nir"), 2, 200_000),
     "snow": Case(
-        "modis/MOD10A2.A2022033.h09v05_Eight_Day_Snow_Cover.tif", "modis-mod10a2", "snow",
+        "modis/MOD10A2.A2022033.h09v05_Eight_Day_Snow_Cover.tif", "modis-mod10a2", "snow-days",
         -106.0, 37.5, 8, ("Eight_Day_Snow_Cover",), 1, 150_000,
     ),
     "ndvi": Case(
-        "modis/TERRA_MODIS_012010_NDVI_2014-06-26.jp2", "modis-terra-ndvi", "NDVI", -55.5, -11.65,
-        10, ("NDVI",), 1, 20_000,
+        "modis/TERRA_MODIS_012010_NDVI_2014-06-26.jp2", "modis-terra-ndvi", "stored-ndvi",
+        -55.5, -11.65, 10, ("NDVI",), 1, 20_000,
     ),
 }  # fmt: skip
 

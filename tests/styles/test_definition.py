@@ -1,7 +1,9 @@
 import copy
 
+import numpy as np
 import pytest
 
+from styles.colormaps import TRANSPARENT
 from styles.definition import parse_definition
 from styles.errors import DefinitionError
 from styles.model import ClassColour, RampColour, RgbColour
@@ -80,6 +82,39 @@ def test_classes():
     assert isinstance(style.colour, ClassColour)
     assert style.resampling == "mode"
     assert style.colour.classes[1] == (9, "Nine", (4, 5, 6, 0))
+
+
+FLAGS = {
+    "id": "flags",
+    "title": "Flags",
+    "bands": ["qa"],
+    "flags": [
+        {"bit": 3, "name": "Cloud", "colour": "#ffffff"},
+        {"bit": 15, "name": "High", "colour": "#0000ff"},
+        {"bit": 0, "name": "Fill", "colour": "#00000000"},
+    ],
+}
+
+
+def test_of_several_flags_the_first_decides():
+    style = parse_definition(FLAGS)
+    assert style.resampling == "mode"
+    values = np.arange(65536)
+    expected = np.select([values & bit > 0 for bit in (8, 32768, 1)], [0, 1, 2], TRANSPARENT)
+    assert np.array_equal(style.colour.table, expected)
+    assert [e.label for e in style.legend.entries] == ["Cloud", "High", "Fill"]
+    as_classes = {k: v for k, v in FLAGS.items() if k != "flags"}
+    as_classes["classes"] = [
+        {"value": f["bit"], "name": f["name"], "colour": f["colour"]} for f in FLAGS["flags"]
+    ]
+    assert parse_definition(as_classes).digest != style.digest
+
+
+@pytest.mark.parametrize("bit", [16, -1, 1.5, "3", True])
+def test_flags_are_bits_of_16(bit):
+    first = {**FLAGS["flags"][0], "bit": bit}
+    with pytest.raises(DefinitionError):
+        parse_definition({**FLAGS, "flags": [first]})
 
 
 def test_classes_of_a_formula_may_come_from_bands_that_are_no_classes():

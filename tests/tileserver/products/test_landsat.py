@@ -17,6 +17,7 @@ from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.readers.registry import default_registry
 from tileserver.catalogue.footprint import bbox_of, geojson_footprint
 from tileserver.catalogue.scenes import data_assets, scene_of
+from tileserver.mosaics import MosaicChoice, rule_of
 from tileserver.products.landsat.metadata import parse_scene
 from tileserver.products.landsat.mtl import MAX_BYTES, MAX_KEYS, parse_mtl, product_id_of
 from tileserver.products.registry import recognise
@@ -188,6 +189,9 @@ async def test_the_genuine_scene(shared, stores, readers):
     west, south, east, north = bbox_of(geojson_footprint(item["geometry"]))
     assert (west, south) == pytest.approx((56.03, -82.95), abs=0.01)
     assert (east, north) == pytest.approx((77.43, -79.72), abs=0.01)
+    clear = rule_of(found.template, MosaicChoice(clear=True)).clear
+    assert clear is not None
+    assert clear.band in item["assets"]
     by_document = await described(shared / FOLDER / f"{POLAR}_MTL.xml", stores, readers)
     assert by_document.item == item
 

@@ -90,7 +90,6 @@ async def test_a_time_series_of_jpeg_2000(shared, stores, readers, tmp_path):
     scene = scene_of(found[0].item, stores, {})
     assert (scene.bands["NDVI"].scale, scene.bands["NDVI"].nodata) == (1e-4, -3000.0)
     assert found[0].item["assets"]["NDVI"]["type"] == "image/jp2"
-    assert [s["id"] for s in found[0].template.own_styles] == ["NDVI"]
 
 
 async def test_a_name_without_the_place_says_nothing(shared, stores, readers, tmp_path):

@@ -38,6 +38,8 @@ _PREVIEW = "_thumb_large.jpeg"
 _COMMON: dict[str, Any] = {
     "attribution": "Landsat data courtesy of the U.S. Geological Survey",
     "license": "other",
+    # Fill, dilated cloud, cirrus, cloud and shadow: what a mosaic of clear pixels leaves out.
+    "extra": {"mosaic": {"mask": {"band": "qa_pixel", "bits": [0, 1, 2, 3, 4]}}},
 }
 #: Collections by level; 30 m pixels are worth zoom 13, the panchromatic ones of 15 m zoom 14.
 TEMPLATES: dict[str, Collection] = {

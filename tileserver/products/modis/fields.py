@@ -6,8 +6,8 @@ says of scale and fill value goes first.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from tileserver.catalogue.base import BandInfo, ClassInfo
 
@@ -45,16 +45,8 @@ _SNOW = (
     ClassInfo(200, "Snow", (255, 255, 255, 255)),
     ClassInfo(254, "Detector saturated", (255, 0, 0, 255)),
 )
-#: A bit for each day, so that only expressions show it.
-_SNOW_DAYS = "Eight_Day_Snow_Cover"
 _INDEX_TITLES = {"ndvi": "NDVI", "evi": "EVI"}
 _DAYTIME = {"day": "Land surface temperature, day", "night": "Land surface temperature, night"}
-
-#: Colours of vegetation indices that are stored, those of the library's `ndvi`.
-_INDEX_STOPS = (
-    (-0.2, "#8fa6b8"), (0.0, "#c9cfd3"), (0.0, "#a6764a"), (0.15, "#d6b27a"), (0.3, "#f3e79b"),
-    (0.45, "#b9d96a"), (0.6, "#66b04b"), (0.8, "#1f7a34"), (1.0, "#00441b"),
-)  # fmt: skip
 
 
 def _land_band(number: int, scale: float, nodata: float) -> Field:
@@ -93,7 +85,7 @@ def _snow_extent(_: re.Match[str]) -> Field:
 
 def _snow_days(_: re.Match[str]) -> Field:
     title = "Days with snow, one bit each, the first day in bit 0"
-    return Field(BandInfo(_SNOW_DAYS, title=title), 1.0, 0.0)
+    return Field(BandInfo("Eight_Day_Snow_Cover", title=title), 1.0, 0.0)
 
 
 #: By what follows MOD, MYD or MCD in a product's name: pattern of field names, its field.
@@ -125,22 +117,3 @@ def known_field(product: str, names: Iterable[str]) -> Field | None:
             if found is not None:
                 return field(found)
     return None
-
-
-def styles_of(bands: Iterable[BandInfo]) -> Iterator[Mapping[str, Any]]:
-    """Return definitions of styles for fields that the library has none for."""
-    for band in bands:
-        shown: dict[str, Any] = {"id": band.name, "title": band.title, "bands": [band.name]}
-        if band.name in _INDEX_TITLES.values():
-            yield shown | {"ramp": {"stops": [list(s) for s in _INDEX_STOPS]}}
-        elif band.name.startswith("LST_"):
-            yield shown | {"ramp": {"range": [250.0, 330.0], "map": "inferno"}, "unit": "K"}
-        elif band.name == _SNOW_DAYS:
-            seen = {"value": 1, "name": "Snow on a day or more", "colour": "#4a90c4"}
-            title = "Snow within eight days"
-            yield {
-                "id": "snow",
-                "title": title,
-                "expression": f"{band.name} > 0",
-                "classes": [seen],
-            }

@@ -22,7 +22,7 @@ from tileserver.products.base import (
     stem_of,
 )
 from tileserver.products.item import Asset, Band, band_name, bands_of, make_item, ncname
-from tileserver.products.modis.fields import Field, known_field, styles_of
+from tileserver.products.modis.fields import Field, known_field
 from tileserver.products.modis.granule import Granule, by_name, by_tags
 from tileserver.products.zooms import native_zoom
 from tileserver.timeaxis import iso
@@ -184,5 +184,4 @@ def _template(granule: Granule, bands: Sequence[BandInfo]) -> Collection:
         title=f"MODIS {granule.product or f'{granule.platform.title()} {bands[0].title}'}",
         description=granule.title,
         attribution=_ATTRIBUTION,
-        own_styles=tuple(styles_of(bands)),
     )
