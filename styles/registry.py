@@ -12,7 +12,13 @@ from styles.model import ClassColour, ClassEntry, RampColour, RgbColour, Style
 from styles.program import select
 
 #: Files of the shipped library, in the order in which their styles are listed.
-_LIBRARY: Final = ("composites.yaml", "indices.yaml", "classes.yaml", "radar.yaml", "measures.yaml")
+_LIBRARY: Final = (
+    "composites.yaml",
+    "indices.yaml",
+    "classes.yaml",
+    "radar.yaml",
+    "quality.yaml",
+)
 
 
 class StyleRegistry:

@@ -54,7 +54,8 @@ def _own_styles(
     assets = data_assets(item)
     for key, asset in assets.items():
         bands = [told[b["name"]] for b in asset["bands"]]
-        if len(bands) >= 3 and not {b.name for b in bands[:3]} <= covered:
+        flags = any(b.classes for b in bands)
+        if len(bands) >= 3 and not flags and not {b.name for b in bands[:3]} <= covered:
             first = asset["bands"][:3]
             style = _composite(
                 "composite" if len(assets) == 1 else key,

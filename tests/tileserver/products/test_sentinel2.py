@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from renderers.errors import SourceCorruptError, SourceMissingError, SourceUnsupportedError
 from renderers.readers.registry import default_registry
+from styles.registry import StyleRegistry
 from tileserver.catalogue.footprint import bbox_of, boxes_of, geojson_footprint
 from tileserver.catalogue.scenes import scene_of
+from tileserver.ingest.styling import with_styles
 from tileserver.products.registry import recognise
 from tileserver.products.sentinel2.metadata import level_of, parse_product, parse_tile
 
@@ -186,3 +188,31 @@ def test_cut_metadata_never_fails_in_another_way(shared, data):
     stop = data.draw(st.integers(start, len(whole)))
     with contextlib.suppress(SourceCorruptError, SourceUnsupportedError):
         parse_product(whole[:start] + whole[stop:])
+
+
+async def test_quality_masks_are_bands(tmp_path, shared, stores, readers):
+    folder = _safe(
+        tmp_path, shared, "MTD_MSIL2A_PB0400_T33XWJ_svalbard.xml", "MTD_TL_PB0400_T33XWJ.xml",
+        lambda image: "B04_10m" in image,
+    )  # fmt: skip
+    quality = next(folder.rglob("IMG_DATA")).parent / "QI_DATA"
+    quality.mkdir()
+    for name in ("MSK_CLDPRB_20m", "MSK_CLDPRB_60m", "MSK_CLASSI_B00", "MSK_DETFOO_B04"):
+        (quality / f"{name}.jp2").write_bytes(b"x")
+    (found,) = await recognise(str(folder), stores, readers)
+    assets = found.item["assets"]
+    assert set(assets) == {"B04", "CLD", "CLASSI"}
+    assert assets["CLD"]["href"].endswith("/QI_DATA/MSK_CLDPRB_20m.jp2")
+    assert assets["CLD"]["proj:shape"] == [5490, 5490]
+    (cloud,) = assets["CLD"]["bands"]
+    assert (cloud["name"], cloud["unit"], cloud.get("nodata")) == ("CLD", "%", None)
+    assert assets["CLASSI"]["proj:shape"] == [1830, 1830]
+    assert [b["name"] for b in assets["CLASSI"]["bands"]] == [
+        "CLASSI_OPAQUE", "CLASSI_CIRRUS", "CLASSI_SNOW",
+    ]  # fmt: skip
+    styled = with_styles(found.template, found.item, StyleRegistry.load_library())
+    assert styled.styles == (
+        "cloud-probability", "CLASSI_OPAQUE", "CLASSI_CIRRUS", "CLASSI_SNOW",
+    )  # fmt: skip
+    scene = scene_of(found.item, stores, {})
+    assert scene.bands["CLASSI_SNOW"].band == 3

@@ -58,6 +58,37 @@ OTHER: dict[str, BandInfo] = {
     "AOT": BandInfo("AOT", title="Aerosol optical thickness"),
     "WVP": BandInfo("WVP", title="Water vapour", unit="cm"),
 }
+
+
+class MaskFile(NamedTuple):
+    """A quality mask in a granule's QI_DATA: asset key, resolution in metres, bands."""
+
+    key: str
+    resolution: int
+    bands: tuple[BandInfo, ...]
+
+
+def _flag(name: str, title: str, colour: tuple[int, int, int]) -> BandInfo:
+    classes = (ClassInfo(0, "No", (0, 0, 0, 0)), ClassInfo(1, "Yes", (*colour, 255)))
+    return BandInfo(name, title=title, classes=classes)
+
+
+#: Masks that are images, by file name: probabilities of L2A, classes since baseline 04.00. Earlier
+#: masks are outlines in GML. Source: Products Specification Document, issue 14.9, section 4.
+MASKS: dict[str, MaskFile] = {
+    "MSK_CLDPRB_20m.jp2": MaskFile("CLD", 20, (BandInfo("CLD", "", "Cloud probability", "%"),)),
+    "MSK_SNWPRB_20m.jp2": MaskFile("SNW", 20, (BandInfo("SNW", "", "Snow probability", "%"),)),
+    "MSK_CLASSI_B00.jp2": MaskFile(
+        "CLASSI",
+        60,
+        (
+            _flag("CLASSI_OPAQUE", "Opaque cloud", (255, 255, 255)),
+            _flag("CLASSI_CIRRUS", "Cirrus", (100, 200, 255)),
+            _flag("CLASSI_SNOW", "Snow or ice", (255, 150, 255)),
+        ),
+    ),
+}
+
 #: Bands of the true colour image, which is painted already.
 VISUAL: tuple[BandInfo, ...] = (
     BandInfo("TCI_R", title="True colour image, red"),

@@ -22,7 +22,7 @@ from tileserver.products.base import (
     name_of,
 )
 from tileserver.products.item import Asset, Band, bands_of, make_item
-from tileserver.products.sentinel2.bands import BY_NAME, OTHER, VISUAL, spectral_info
+from tileserver.products.sentinel2.bands import BY_NAME, MASKS, OTHER, VISUAL, spectral_info
 from tileserver.products.sentinel2.metadata import (
     GranuleEntry,
     ProductMetadata,
@@ -106,7 +106,9 @@ async def _files(folder: str, metadata: ProductMetadata, access: Access) -> dict
     if archive.split(folder) is not None or not folder.startswith(("http://", "https://")):
         return {f.removeprefix(folder + "/"): f for f in await access.files(folder + "/")}
     paths = [i + _SUFFIX for g in metadata.granules for i in g.images]
-    paths += [_granule_folder(g) + "/MTD_TL.xml" for g in metadata.granules]
+    for granule in metadata.granules:
+        inside = _granule_folder(granule)
+        paths += [f"{inside}/MTD_TL.xml", *(f"{inside}/QI_DATA/{name}" for name in MASKS)]
 
     async def there(path: str) -> str | None:
         try:
@@ -160,6 +162,7 @@ def _item(
     ]
     if not assets:
         raise SourceMissingError("the product has none of its image files")
+    assets += _masks(granule, tile, found)
     several = len(metadata.granules) > 1
     return make_item(
         f"{metadata.id}_T{tile.tile}" if several else metadata.id,
@@ -168,6 +171,24 @@ def _item(
         assets,
         _properties(metadata, tile),
     )
+
+
+def _masks(granule: GranuleEntry, tile: TileMetadata, found: Mapping[str, str]) -> list[Asset]:
+    """Return the quality masks that are images; products before baseline 04.00 have few or none."""
+    inside = _granule_folder(granule)
+    return [
+        Asset(
+            key=mask.key,
+            href=found[path],
+            bands=tuple(Band(info, data_type="uint8") for info in mask.bands),
+            grid=tile.grids.get(mask.resolution),
+            media_type="image/jp2",
+            roles=("data", "quality"),
+            fields={"gsd": mask.resolution},
+        )
+        for name, mask in MASKS.items()
+        if (path := f"{inside}/QI_DATA/{name}") in found
+    ]
 
 
 def _placed(item: dict[str, Any], template: Collection, hints: Hints) -> ProductItem:
