@@ -17,7 +17,9 @@ _LIBRARY: Final = (
     "indices.yaml",
     "classes.yaml",
     "radar.yaml",
+    "measures.yaml",
     "quality.yaml",
+    "measures.yaml",
 )
 
 
