@@ -19,7 +19,6 @@ _LIBRARY: Final = (
     "radar.yaml",
     "measures.yaml",
     "quality.yaml",
-    "measures.yaml",
 )
 
 
