@@ -456,3 +456,18 @@ async def test_a_cold_tile_is_one_round(real, tmp_path, monkeypatch):
     assert (pixels(reply.content)[..., 3] > 0).mean() > 0.9
     assert len(rounds) == 1
     assert 0 < size < 800_000
+
+
+async def test_an_image_without_its_product_is_a_raster(real, tmp_path):
+    settings = make_settings(tmp_path, file_roots=[real])
+    (outcome,) = await fill(settings, [str(real / AWS / "iw-vv.tiff")])
+    assert (outcome.status, outcome.collection) == ("added", "iw-vv")
+    z, x, y = tile_at(76.9, 10.2, 8)
+    async with running(settings) as app:
+        item = await app.services.catalogue.local.item("iw-vv", "iw-vv")
+        reply = await app.get(f"/tiles/iw-vv/values/WebMercatorQuad/{z}/{x}/{y}.png")
+    (asset,) = item["assets"].values()
+    assert (asset["proj:code"], asset["proj:shape"]) == ("EPSG:4326", [837, 1280])
+    assert "proj:transform" not in asset
+    assert reply.status_code == 200, reply.text
+    assert (pixels(reply.content)[..., 3] > 0).mean() > 0.5
