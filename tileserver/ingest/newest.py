@@ -15,13 +15,17 @@ from tileserver.catalogue.scenes import item_times
 WITHIN = timedelta(minutes=30)
 #: Baselines from here on were for commissioning; real ones are newer, whatever their number.
 _TRIALS = 90
+_DATATAKES = (
+    ("s2:datatake_id", re.compile(r"G(S2[A-D])_(\d{8}T\d{6})_")),
+    ("s2:product_uri", re.compile(r"(S2[A-D])_MSIL(?:1C|2A)_(\d{8}T\d{6})_")),
+)
 
 
 class Standing(NamedTuple):
     """What an item is a processing of, and how new it is.
 
     Attributes:
-        datatake: Identifier of the datatake, without its baseline.
+        datatake: Satellite and start of the datatake: `S2A_20200219T112111`.
         tile: MGRS tile as in `grid:code`.
         rank: Compares processings, the greater the newer.
     """
@@ -38,7 +42,7 @@ def standing(item: Mapping[str, Any]) -> Standing | None:
         item: In canonical form.
     """
     properties = item["properties"]
-    datatake = str(properties.get("s2:datatake_id") or "")
+    datatake = _datatake(properties)
     tile = str(properties.get("grid:code") or "")
     baseline = tuple(int(n) for n in re.findall(r"\d+", _baseline(properties)))
     if not datatake or not tile or not baseline:
@@ -47,7 +51,16 @@ def standing(item: Mapping[str, Any]) -> Standing | None:
     generated = str(properties.get("s2:generation_time") or "")
     # whole seconds, which all producers write alike
     rank = ((0,) if trial else baseline, generated[:19])
-    return Standing(re.sub(r"_N\d\d\.\d\d$", "", datatake), tile, rank)
+    return Standing(datatake, tile, rank)
+
+
+def _datatake(properties: Mapping[str, Any]) -> str:
+    """Return satellite and start of the datatake, from its identifier or the product's name."""
+    for key, pattern in _DATATAKES:
+        found = pattern.match(str(properties.get(key) or ""))
+        if found is not None:
+            return "_".join(found.groups())
+    return ""
 
 
 def _baseline(properties: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from tileserver.products.landsat.product import LandsatProduct
 from tileserver.products.modis.product import ModisProduct
 from tileserver.products.s2glc.product import S2glc
 from tileserver.products.sentinel1.product import Sentinel1Product
+from tileserver.products.sentinel2.aws import Sentinel2AwsProduct
 from tileserver.products.sentinel2.product import Sentinel2Product
 from tileserver.products.stac.product import StacProduct
 
@@ -24,6 +25,7 @@ PRODUCTS: tuple[Product, ...] = (
     DescribedProduct(),
     Sentinel1Product(),
     Sentinel2Product(),
+    Sentinel2AwsProduct(),
     LandsatProduct(),
     StacProduct(),
     ModisProduct(),

@@ -71,7 +71,7 @@ async def test_other_tiles_datatakes_and_untold_ones_stay(tools, scene):
     made = [
         scene("one", "02.14"),
         scene("tile", "05.00", **{"grid:code": "MGRS-29RKJ"}),
-        scene("datatake", "05.00", **{"s2:datatake_id": "GS2A_20200219T110101_024341_N05.00"}),
+        scene("datatake", "05.00", **{"s2:datatake_id": "GS2A_20200219T124111_024345_N05.00"}),
         scene("untold", "05.00", **{"s2:datatake_id": None}),
         scene("same", "02.14"),
     ]

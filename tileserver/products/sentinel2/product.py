@@ -22,7 +22,14 @@ from tileserver.products.base import (
     name_of,
 )
 from tileserver.products.item import Asset, Band, bands_of, make_item
-from tileserver.products.sentinel2.bands import BY_NAME, MASKS, OTHER, VISUAL, spectral_info
+from tileserver.products.sentinel2.bands import (
+    BY_NAME,
+    MASKS,
+    OTHER,
+    VISUAL,
+    MaskFile,
+    spectral_info,
+)
 from tileserver.products.sentinel2.metadata import (
     GranuleEntry,
     ProductMetadata,
@@ -36,7 +43,7 @@ _FILE = re.compile(r"_(B\d\d|B8A|TCI|SCL|AOT|WVP)(?:_(10|20|60)m)?$")
 _SUFFIX = ".jp2"
 _ATTRIBUTION = "Contains modified Copernicus Sentinel data"
 _LICENSE = "other"
-_DEFAULT_RESOLUTION = {"TCI": 10, "AOT": 10, "WVP": 10, "SCL": 20}
+DEFAULT_RESOLUTION = {"TCI": 10, "AOT": 10, "WVP": 10, "SCL": 20}
 
 #: Styles that the bands of a full product allow, best first; those whose bands are missing in a
 #: collection are left out when its styles are chosen.
@@ -91,7 +98,7 @@ class Sentinel2Product:
         for granule in metadata.granules:
             tile = parse_tile(await access.document(_tile_document(granule, found, folder)))
             items.append(_item(metadata, granule, tile, found))
-        return [_placed(item, TEMPLATES[metadata.level], hints) for item in items]
+        return [placed(item, TEMPLATES[metadata.level], hints) for item in items]
 
 
 def _may_be_metadata(href: str, granules: set[str]) -> bool:
@@ -145,7 +152,7 @@ def _images(granule: GranuleEntry, found: Mapping[str, str]) -> dict[str, tuple[
         if parts is None or href is None:
             continue
         band = parts.group(1)
-        known = _DEFAULT_RESOLUTION.get(band) or BY_NAME[band].resolution
+        known = DEFAULT_RESOLUTION.get(band) or BY_NAME[band].resolution
         resolution = int(parts.group(2) or known)
         if band not in best or resolution < best[band][1]:
             best[band] = (href, resolution)
@@ -157,7 +164,7 @@ def _item(
 ) -> dict[str, Any]:
     images = _images(granule, found)
     assets = [
-        _asset(band, href, resolution, metadata, tile.grids.get(resolution))
+        asset_of(band, href, resolution, metadata, tile.grids.get(resolution))
         for band, (href, resolution) in sorted(images.items())
     ]
     if not assets:
@@ -166,10 +173,10 @@ def _item(
     several = len(metadata.granules) > 1
     return make_item(
         f"{metadata.id}_T{tile.tile}" if several else metadata.id,
-        _footprint(metadata, tile, several=several),
+        footprint_of(metadata, tile, several=several),
         metadata.time,
         assets,
-        _properties(metadata, tile),
+        properties_of(metadata, tile),
     )
 
 
@@ -177,30 +184,41 @@ def _masks(granule: GranuleEntry, tile: TileMetadata, found: Mapping[str, str]) 
     """Return the quality masks that are images; products before baseline 04.00 have few or none."""
     inside = _granule_folder(granule)
     return [
-        Asset(
-            key=mask.key,
-            href=found[path],
-            bands=tuple(Band(info, data_type="uint8") for info in mask.bands),
-            grid=tile.grids.get(mask.resolution),
-            media_type="image/jp2",
-            roles=("data", "quality"),
-            fields={"gsd": mask.resolution},
-        )
+        mask_of(mask, found[path], tile)
         for name, mask in MASKS.items()
         if (path := f"{inside}/QI_DATA/{name}") in found
     ]
 
 
-def _placed(item: dict[str, Any], template: Collection, hints: Hints) -> ProductItem:
+def mask_of(mask: MaskFile, href: str, tile: TileMetadata) -> Asset:
+    """Return the asset of a quality mask."""
+    return Asset(
+        key=mask.key,
+        href=href,
+        bands=tuple(Band(info, data_type="uint8") for info in mask.bands),
+        grid=tile.grids.get(mask.resolution),
+        media_type="image/jp2",
+        roles=("data", "quality"),
+        fields={"gsd": mask.resolution},
+    )
+
+
+def placed(item: dict[str, Any], template: Collection, hints: Hints) -> ProductItem:
+    """Return an item in the collection of its level, or in the one that the user wants."""
     item["collection"] = hints.collection or template.id
     title = hints.title or template.title
     bands = tuple(bands_of(item))
     return ProductItem(item, replace(template, id=item["collection"], title=title, bands=bands))
 
 
-def _asset(
+def asset_of(
     band: str, href: str, resolution: int, metadata: ProductMetadata, grid: GeoBox | None
 ) -> Asset:
+    """Return the asset of an image.
+
+    Raises:
+        SourceUnsupportedError: The granule tells no grid of that resolution.
+    """
     if grid is None:
         raise SourceUnsupportedError(f"the granule's metadata has no grid of {resolution} m")
     bands, title, roles = _bands(band, metadata)
@@ -234,7 +252,7 @@ def _bands(band: str, metadata: ProductMetadata) -> tuple[tuple[Band, ...], str,
     return (Band(info, scale, offset, 0.0, "uint16"),), info.title, roles
 
 
-def _footprint(metadata: ProductMetadata, tile: TileMetadata, *, several: bool) -> Any:
+def footprint_of(metadata: ProductMetadata, tile: TileMetadata, *, several: bool) -> Any:
     """Return the tile's footprint: what was sensed, within the tile's square."""
     grid = min(tile.grids.items())[1]
     square = grid_footprint(grid)
@@ -248,7 +266,8 @@ def _footprint(metadata: ProductMetadata, tile: TileMetadata, *, several: bool) 
     return inside if inside.area > 0.0 and inside.geom_type.endswith("Polygon") else square
 
 
-def _properties(metadata: ProductMetadata, tile: TileMetadata) -> dict[str, Any]:
+def properties_of(metadata: ProductMetadata, tile: TileMetadata) -> dict[str, Any]:
+    """Return a tile's properties by their STAC names; what is not told is left out."""
     cloud = tile.cloud_cover if tile.cloud_cover is not None else metadata.cloud_cover
     properties: dict[str, Any] = {
         "platform": metadata.platform,
@@ -256,13 +275,15 @@ def _properties(metadata: ProductMetadata, tile: TileMetadata) -> dict[str, Any]
         "instruments": ["msi"],
         "grid:code": f"MGRS-{tile.tile}",
         "sat:relative_orbit": metadata.relative_orbit,
-        "sat:orbit_state": metadata.orbit_state,
         "s2:processing_baseline": metadata.baseline,
-        "s2:generation_time": metadata.generation_time,
         "s2:product_uri": f"{metadata.id}.SAFE",
     }
-    if metadata.datatake:
-        properties["s2:datatake_id"] = metadata.datatake
+    told = {
+        "sat:orbit_state": metadata.orbit_state,
+        "s2:generation_time": metadata.generation_time,
+        "s2:datatake_id": metadata.datatake,
+    }
+    properties |= {name: text for name, text in told.items() if text}
     if cloud is not None:
         properties["eo:cloud_cover"] = cloud
     if tile.sun is not None:
