@@ -30,6 +30,8 @@ _WHITE = (255, 255, 255)
 
 # Where no projection's coordinates reach; beyond it floats lose the pixels.
 _FARTHEST = 1e12
+# Metres or degrees of a side below which products with other coordinates overflow.
+_SHORTEST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -201,4 +203,6 @@ def _box(text: str) -> Bounds:
         raise ValueError("numbers too large")
     if first >= third or second >= fourth:
         raise ValueError("the minimum is not below the maximum")
+    if third - first < _SHORTEST or fourth - second < _SHORTEST:
+        raise ValueError("it is too small")
     return box

@@ -224,6 +224,7 @@ async def test_layers_with_several_defaults(client, pipeline):
         ({"BBOX": "50,10,51"}, "InvalidParameterValue", "BBOX"),
         ({"BBOX": "nan,10,51,11"}, "InvalidParameterValue", "BBOX"),
         ({"BBOX": "0,0,5e-324,5e-324"}, "InvalidParameterValue", "BBOX"),
+        ({"BBOX": "0,0,1,1e-300", "CRS": "EPSG:3031"}, "InvalidParameterValue", "BBOX"),
         ({"BBOX": "-1e300,-1e300,1e300,1e300"}, "InvalidParameterValue", "BBOX"),
         ({"WIDTH": "0"}, "InvalidParameterValue", "WIDTH"),
         ({"WIDTH": "2001"}, "InvalidParameterValue", "WIDTH"),
