@@ -2,8 +2,11 @@
 
 import zipfile
 
+import obstore
 import pytest
 from support.application import fill, make_settings, running, tile_at
+from support.seaweed import READER
+from support.stock import both_buckets
 
 from renderers.stores import ByteSource
 
@@ -47,3 +50,24 @@ async def test_a_cold_tile_costs_and_shows_the_same(packed, shared, tmp_path, mo
     assert 1 <= first <= 2
     assert 0 < size < 1_500_000
     assert inside == (picture, first, size)
+
+
+async def test_in_a_bucket(packed, s3, tmp_path):
+    """The archive is never fetched whole: its directory, the metadata and what a tile needs."""
+    await obstore.put_async(s3.store("private"), "zipped/product.zip", packed.read_bytes())
+    stores = both_buckets(s3.endpoint, READER)
+    local = make_settings(tmp_path / "local", file_roots=[tmp_path])
+    remote = make_settings(tmp_path / "remote", stores=stores)
+    pictures = []
+    z, x, y = tile_at(2.3, 42.8, 10)
+    for settings, href in ((local, str(packed)), (remote, "s3://private/zipped/")):
+        (outcome,) = await fill(settings, [href])
+        assert outcome.status == "added", outcome
+        async with running(settings) as server:
+            before = server.services.stores.bytes_read
+            answer = await server.get(f"/tiles/sentinel-2-l1c/B01/WebMercatorQuad/{z}/{x}/{y}.png")
+            assert answer.status_code == 200
+            assert server.services.stores.bytes_read - before < 1_500_000
+            pictures.append(answer.content)
+    assert pictures[0] == pictures[1]
+    assert len(set(pictures[0])) > 100
