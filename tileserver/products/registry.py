@@ -13,10 +13,13 @@ from tileserver.products.described.product import DescribedProduct
 from tileserver.products.esa_worldcover.product import EsaWorldCover
 from tileserver.products.landsat.product import LandsatProduct
 from tileserver.products.modis.product import ModisProduct
+from tileserver.products.netcdf.product import NetcdfProduct
 from tileserver.products.s2glc.product import S2glc
 from tileserver.products.sentinel1.product import Sentinel1Product
 from tileserver.products.sentinel2.aws import Sentinel2AwsProduct
 from tileserver.products.sentinel2.product import Sentinel2Product
+from tileserver.products.sentinel3.product import Sentinel3Product
+from tileserver.products.sentinel5p.product import Sentinel5pProduct
 from tileserver.products.stac.product import StacProduct
 
 #: The first that recognises a file has it: what users describe themselves, then deliveries of many
@@ -26,6 +29,8 @@ PRODUCTS: tuple[Product, ...] = (
     Sentinel1Product(),
     Sentinel2Product(),
     Sentinel2AwsProduct(),
+    Sentinel3Product(),
+    Sentinel5pProduct(),
     LandsatProduct(),
     StacProduct(),
     ModisProduct(),
@@ -33,6 +38,7 @@ PRODUCTS: tuple[Product, ...] = (
     EsaWorldCover(),
     Corine(),
     S2glc(),
+    NetcdfProduct(),
     CogProduct(),
 )
 

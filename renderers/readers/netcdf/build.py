@@ -22,6 +22,7 @@ from renderers.readers.netcdf.variables import (
     Variable,
     datasets,
     find,
+    read_coordinates,
     read_storage,
     read_variable,
 )
@@ -93,6 +94,20 @@ def list_variables(file: h5py.File) -> list[Variable]:
         for path, dataset in datasets(file)
         if len(dataset.shape or ()) >= 2 and dataset.dtype.kind in "iuf" and 0 not in dataset.shape
     ]
+
+
+def list_times(file: h5py.File, size: int) -> list[tuple[str, str, list[float]]]:
+    """Return path, units and values of all coordinate variables that count time."""
+    found = []
+    for path, dataset in datasets(file):
+        if len(dataset.shape or ()) > 1 or dataset.dtype.kind not in "iuf" or not dataset.size:
+            continue
+        units = read_variable(path, dataset).text("units")
+        if " since " in units and dataset.size <= MAX_BANDS:
+            alone = not dataset.shape
+            values = [float(dataset[()])] if alone else read_coordinates(dataset, size).tolist()
+            found.append((path, units, values))
+    return found
 
 
 def _found(file: h5py.File, variable: Variable, slices: tuple[int, ...] | None, size: int) -> Found:

@@ -16,8 +16,8 @@ import h5py
 import msgpack
 
 from renderers.errors import SourceError
-from renderers.readers.netcdf.build import find_variable, list_variables
-from renderers.readers.netcdf.variables import attributes_of, find
+from renderers.readers.netcdf.build import find_variable, list_times, list_variables
+from renderers.readers.netcdf.variables import attributes_of, node
 
 #: Bytes that are fetched at once.
 PAGE: Final = 256 * 1024
@@ -90,13 +90,12 @@ def _find(file: h5py.File, part: str, size: int) -> list[bytes | None]:
 
 
 def _list(file: h5py.File, group: str, size: int) -> list[Any]:
-    del size
-    about = attributes_of(find(file, group) if group else file)
+    about = attributes_of(node(file, group))
     variables = [
         [v.path, list(v.shape), list(v.dimensions), v.dtype, dict(v.attributes)]
         for v in list_variables(file)
     ]
-    return [about, variables]
+    return [about, variables, {path: [u, v] for path, u, v in list_times(file, size)}]
 
 
 _WORK: Final = {"find": _find, "list": _list}

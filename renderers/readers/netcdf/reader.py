@@ -1,8 +1,8 @@
 """`NetcdfReader`: variables of NetCDF-4 and HDF5 files by byte ranges."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from renderers.readers.base import Block, BlockId, RasterIndex, Reader
 from renderers.readers.netcdf.index import NetcdfIndex, Validity, load_index
 from renderers.readers.netcdf.ranges import explore
 from renderers.readers.netcdf.storage import decode
+from renderers.readers.netcdf.variables import Attribute, Variable
 from renderers.stores import ByteRange, ByteSource
 
 #: First bytes of the formats.
@@ -58,7 +59,7 @@ class NetcdfReader(Reader):
             return index
         longitude, latitude = [await read_array(source, load_index(a)) for a in arrays]
         model = await asyncio.to_thread(GeolocationArray.thinned, longitude, latitude)
-        return replace(index, raster=replace(index.raster, model=model))
+        return replace(index, raster=replace(index.raster, crs=model.crs, model=model))
 
     def load_index(self, data: bytes) -> NetcdfIndex:
         """Read back a stored index; all checks of the header are made again.
@@ -122,6 +123,44 @@ def _blank(data: NDArray[Any], validity: Validity, nodata: float) -> None:
     if validity.high is not None:
         wrong |= data > validity.high
     data[wrong] = nodata
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds.
+
+    Attributes:
+        attributes: Of the file, or of the group that was asked for.
+        variables: Its arrays of numbers that have rows and columns, by path.
+        times: Units and values of coordinate variables that count time, by path.
+    """
+
+    attributes: Mapping[str, Attribute]
+    variables: tuple[Variable, ...]
+    times: Mapping[str, tuple[str, tuple[float, ...]]]
+
+
+async def read_contents(source: ByteSource, group: str = "") -> Contents:
+    """Return what a file holds.
+
+    Args:
+        source: The file, pinned.
+        group: Whose attributes are wanted.
+
+    Raises:
+        SourceMissingError: There is no such group.
+        SourceError: By what the store or the file says.
+    """
+    attributes, variables, times = await explore(source, "list", group)
+    return Contents(
+        _plain(attributes),
+        tuple(Variable(p, tuple(s), tuple(d), t, _plain(a)) for p, s, d, t, a in variables),
+        {path: (units, tuple(values)) for path, (units, values) in times.items()},
+    )
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Attribute]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in attributes.items()}
 
 
 async def read_array(source: ByteSource, index: NetcdfIndex) -> NDArray[np.float64]:

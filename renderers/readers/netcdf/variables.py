@@ -80,20 +80,30 @@ def datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
     return walk(file, "", 0)
 
 
-def find(file: h5py.File, path: str) -> h5py.Dataset:
-    """Return the array of a path.
+def node(file: h5py.File, path: str) -> h5py.Group | h5py.Dataset:
+    """Return the group or array of a path; "" is the file.
 
     Raises:
         SourceMissingError: There is none.
     """
     found: Any = file
-    for name in path.split("/"):
+    for name in path.split("/") if path else ():
         known = isinstance(found, h5py.Group) and isinstance(
             found.get(name, getlink=True), h5py.HardLink
         )
         if not known:
             raise SourceMissingError("the NetCDF file has no such variable", detail=path)
         found = found[name]
+    return found
+
+
+def find(file: h5py.File, path: str) -> h5py.Dataset:
+    """Return the array of a path.
+
+    Raises:
+        SourceMissingError: There is none.
+    """
+    found = node(file, path)
     if not isinstance(found, h5py.Dataset):
         raise SourceMissingError("the NetCDF file has no such variable", detail=path)
     return found

@@ -1,0 +1,1 @@
+"""Sentinel-3 OLCI and SLSTR products in their folders (.SEN3)."""

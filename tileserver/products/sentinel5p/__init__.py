@@ -1,0 +1,1 @@
+"""Sentinel-5P (TROPOMI) Level-2 products."""
