@@ -1,0 +1,132 @@
+"""Time per NDVI tile by the number of dates: ``python -m benchmarks.mosaic --json FILE``.
+
+In one process and without HTTP, as `benchmarks.pipeline`: catalogue search, reading, decoding,
+drawing and encoding of 256 px PNG tiles at zoom 13, one after another. *cold* decodes every block
+(headers are known, the files lie in the page cache), *warm* finds decoded blocks.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import machine
+from benchmarks.mosaic import data
+from benchmarks.pipeline.__main__ import CACHE, STATES, tiles
+from renderers.geobox import GeoBox
+from tileserver.mosaics import parse_mosaic, with_settings
+from tileserver.pipeline import Pipeline
+from tileserver.request import LayerRequest, PictureRequest
+from tileserver.services import Services
+from tileserver.settings import Settings
+from tileserver.timeaxis import parse_time
+
+ZOOM = 13
+RULES = ("first", "max", "mean", "median", "max:ndvi", "median,clear")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One rule over some dates."""
+
+    rule: str
+    dates: int
+
+    @property
+    def name(self) -> str:
+        """Name in the results."""
+        return f"ndvi {self.rule}, {self.dates} dates"
+
+
+def cases() -> Iterator[Case]:
+    """All that is measured."""
+    for rule in RULES:
+        for dates in (1, 6, 12):
+            yield Case(rule, dates)
+
+
+async def measure(pipeline: Pipeline, case: Case, boxes: list[GeoBox], rounds: int) -> Any:
+    """Ask for every tile several times; return medians per tile."""
+    layers = (LayerRequest(data.COLLECTION, "ndvi"),)
+    time_span, rule = parse_time(data.days(case.dates)), parse_mosaic(case.rule)
+    requests = [PictureRequest(layers, box, time_span, mosaic=rule) for box in boxes]
+    for request in requests:
+        await pipeline.picture(request)
+    cpu, wall, size = [], [], []
+    for _ in range(rounds):
+        for request in requests:
+            began, busy = time.perf_counter(), time.process_time()
+            picture = await pipeline.picture(request)
+            cpu.append((time.process_time() - busy) * 1e3)
+            wall.append((time.perf_counter() - began) * 1e3)
+            size.append(len(picture.body))
+    return {
+        "cpu ms": round(statistics.median(cpu), 3),
+        "wall ms": round(statistics.median(wall), 3),
+        "least wall ms": round(min(wall), 3),
+        "bytes": round(statistics.median(size)),
+        "tiles": len(boxes),
+    }
+
+
+async def run(settings: Settings, rounds: int) -> dict[str, Any]:
+    """Measure every case, cold and warm."""
+    results: dict[str, Any] = {}
+    for state in ("cold", "warm"):
+        changed = settings.model_copy(update=STATES[state])
+        services = await asyncio.to_thread(Services, changed)
+        try:
+            await _set_mask(services)
+            info = await services.pipeline.layer(data.COLLECTION)
+            boxes = tiles(info.collection.bbox, ZOOM, 4)
+            for case in cases():
+                found = await measure(services.pipeline, case, boxes, rounds)
+                results.setdefault(case.name, {})[state] = found
+                print(
+                    f"{case.name:32} {state:5} {found['cpu ms']:8.2f} ms CPU"
+                    f" {found['wall ms']:8.2f} ms {found['bytes']:7} bytes",
+                    flush=True,
+                )
+        finally:
+            await services.close()
+    return results
+
+
+async def _set_mask(services: Services) -> None:
+    """Say that clouds and shadows of the scene classification do not count."""
+    catalogue = services.catalogue.local
+    collection = await catalogue.collection(data.COLLECTION)
+    mask = {"band": "SCL", "classes": [0, 1, 3, 8, 9, 10]}
+    await catalogue.put_collection(with_settings(collection, mask=mask))
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.mosaic", description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the results to this file")
+    parser.add_argument("--size", type=int, default=1830, help="pixels per side at 10 m; to 10980")
+    parser.add_argument("--rounds", type=int, default=9, help="times that each tile is asked for")
+    parser.add_argument("--note", default="", help="what else the machine did, for the results")
+    options = parser.parse_args()
+    settings = data.make(CACHE / str(options.size), options.size)
+    facts = machine()
+    results = asyncio.run(run(settings, options.rounds))
+    document = {
+        "what": "median ms per 256 px NDVI tile in process; CPU of all threads; one at a time",
+        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "scene": f"{options.size} px at 10 m; {options.rounds} rounds of up to 4 tiles",
+        "conditions": options.note,
+        "cases": results,
+    }
+    if options.json:
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
