@@ -11,6 +11,7 @@ from tileserver.catalogue.base import BandInfo, Collection
 from tileserver.errors import InvalidParameterError, UnknownStyleError
 from tileserver.layers import LayerStyles
 from tileserver.mosaics import MosaicChoice, parse_mosaic, picture_rule, rule_of
+from tileserver.products.sentinel2.product import TEMPLATES
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,11 @@ def test_what_is_asked_comes_before_the_collection_s_own_rule():
 
 
 MASK = {"band": "QA", "bits": [1, 3], "classes": [0]}
+
+
+def test_sentinel_2_tells_clouds_from_the_start():
+    rule = rule_of(TEMPLATES["L2A"], parse_mosaic("clear"))
+    assert rule.clear == ClassMask("SCL", (0, 1, 3, 8, 9, 10))
 
 
 def test_what_is_clear_the_collection_says():

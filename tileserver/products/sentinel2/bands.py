@@ -4,7 +4,7 @@ Centre wavelengths and resolutions: Sentinel-2 User Handbook, table 1; common na
 Classes and colours of the scene classification: Sentinel-2 L2A product definition (Sen2Cor).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tileserver.catalogue.base import BandInfo, ClassInfo
 
@@ -51,6 +51,9 @@ SCL_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(10, "Thin cirrus", (100, 200, 255, 255)),
     ClassInfo(11, "Snow or ice", (255, 150, 255, 255)),
 )
+
+#: What counts as no view of the ground: saturated pixels, shadows of clouds, clouds, cirrus.
+CLOUD_MASK: dict[str, Any] = {"band": "SCL", "classes": [0, 1, 3, 8, 9, 10]}
 
 #: Bands of the L2A product that are no reflectance.
 OTHER: dict[str, BandInfo] = {

@@ -24,6 +24,7 @@ from tileserver.products.base import (
 from tileserver.products.item import Asset, Band, bands_of, make_item
 from tileserver.products.sentinel2.bands import (
     BY_NAME,
+    CLOUD_MASK,
     MASKS,
     OTHER,
     VISUAL,
@@ -63,6 +64,7 @@ TEMPLATES: dict[str, Collection] = {
         attribution=_ATTRIBUTION,
         license=_LICENSE,
         max_zoom=14,
+        extra={"mosaic": {"mask": CLOUD_MASK}},
     ),
 }
 
