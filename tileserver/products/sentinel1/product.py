@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from renderers.errors import SourceMissingError
+from renderers.errors import SourceMissingError, SourceUnsupportedError
 from renderers.readers.radar import RadarIndex, RadarReader
 from tileserver.catalogue.base import Collection
 from tileserver.catalogue.footprint import grid_footprint
@@ -82,10 +82,12 @@ class Sentinel1Product:
         if not images:
             raise SourceMissingError("the product has none of its image files")
         calibrated = [p for p in images if await _calibrate(p, images[p], metadata, found, access)]
-        grid = (await access.indexed(next(iter(images.values())))).raster.info.grid
+        grid = (await access.indexed(next(iter(images.values())))).raster.info.model
+        if grid is None:
+            raise SourceUnsupportedError("the image has no ground control points")
         item = make_item(
             metadata.id,
-            metadata.footprint if grid is None else grid_footprint(grid),
+            grid_footprint(grid),
             metadata.start,
             [*_assets(images, calibrated), *_quicklook(metadata, found)],
             _properties(metadata, sorted(metadata.measurements)),
