@@ -1,7 +1,7 @@
 """What a product is to the ingest: something that is found among files and described as items."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -151,6 +151,24 @@ class Access:
             raise SourceMissingError("there are no files at this address", detail=href)
         return tuple(sorted(found))
 
+    async def present(self, hrefs: Iterable[str]) -> frozenset[str]:
+        """Return those of some addresses at which there is a file; each is asked for.
+
+        Raises:
+            SourceError: Other kinds than a missing file, by what the store answered.
+        """
+
+        async def there(href: str) -> bool:
+            try:
+                await (await self.open(href)).head()
+            except SourceMissingError:
+                return False
+            return True
+
+        asked = tuple(hrefs)
+        answers = await asyncio.gather(*map(there, asked))
+        return frozenset(h for h, is_there in zip(asked, answers, strict=True) if is_there)
+
     async def indexed(self, href: str) -> IndexedFile:
         """Identify a raster and build its read index; each file once, however often asked.
 
@@ -275,6 +293,32 @@ class Product(Protocol):
         Raises:
             SourceError: One of its kinds; the message tells the user what is wrong with it.
         """
+
+
+async def folders_with(
+    product: str,
+    documents: Sequence[str],
+    fits: Callable[[bytes], bool],
+    files: Sequence[str],
+    access: Access,
+) -> list[Candidate]:
+    """Return the folders whose document begins as it should, with all files in them.
+
+    Args:
+        product: Id of the product.
+        documents: Addresses that may be such documents.
+        fits: Tells by the first bytes of one.
+        files: Addresses that no other product has claimed yet.
+        access: How to look at them.
+    """
+    heads = await asyncio.gather(*(access.head(f) for f in documents))
+    found = []
+    for document, head in zip(documents, heads, strict=True):
+        if fits(head):
+            inside = folder_of(document) + "/"
+            belongs = tuple(f for f in files if f.startswith(inside))
+            found.append(Candidate(product, document, belongs))
+    return found
 
 
 def folder_of(href: str) -> str:

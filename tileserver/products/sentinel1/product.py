@@ -141,16 +141,9 @@ async def _found(folder: str, metadata: ProductMetadata, access: Access) -> dict
         by_name = {name_of(f): f for f in files} | {f: f for f in files}
         places = {p: by_name.get(f"{folder}/{p}", by_name.get(name_of(p))) for p in paths}
         return {path: href for path, href in places.items() if href is not None}
-
-    async def there(path: str) -> str | None:
-        try:
-            await access.stores.open(access.stores.resolve(f"{folder}/{path}")).head()
-        except SourceMissingError:
-            return None
-        return path
-
-    answers = await asyncio.gather(*(there(p) for p in paths))
-    return {p: f"{folder}/{p}" for p in answers if p is not None}
+    named = {p: f"{folder}/{p}" for p in paths}
+    there = await access.present(named.values())
+    return {p: href for p, href in named.items() if href in there}
 
 
 async def _calibrate(

@@ -5,7 +5,6 @@ beside the document (`B04.jp2`), those of L2A in a folder per resolution (`R10m/
 `qi`. The product's metadata lies elsewhere in the bucket, so what it says is taken from its name.
 """
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,7 +16,15 @@ from renderers.crs import transform_points
 from renderers.errors import SourceCorruptError, SourceMissingError, SourceUnsupportedError
 from renderers.geobox import FloatArray, GeoBox
 from tileserver.catalogue.documents import parse_instant
-from tileserver.products.base import Access, Candidate, Hints, ProductItem, folder_of, name_of
+from tileserver.products.base import (
+    Access,
+    Candidate,
+    Hints,
+    ProductItem,
+    folder_of,
+    folders_with,
+    name_of,
+)
 from tileserver.products.http import parse_object
 from tileserver.products.item import Asset, make_item
 from tileserver.products.sentinel2.bands import BY_NAME, MASKS, SPECTRAL
@@ -55,14 +62,7 @@ class Sentinel2AwsProduct:
     ) -> Sequence[Candidate]:
         """Find tiles by their `tileInfo.json`; see `Product.find`."""
         documents = [f for f in files if alone or name_of(f) == _DOCUMENT]
-        heads = await asyncio.gather(*(access.head(f) for f in documents))
-        found = []
-        for document, head in zip(documents, heads, strict=True):
-            if head.lstrip().startswith(b"{") and b'"gridSquare"' in head and b'"utmZone"' in head:
-                inside = folder_of(document) + "/"
-                belongs = tuple(f for f in files if f.startswith(inside))
-                found.append(Candidate(self.id, document, belongs))
-        return found
+        return await folders_with(self.id, documents, _is_tile_info, files, access)
 
     async def describe(
         self, candidate: Candidate, access: Access, hints: Hints
@@ -145,23 +145,19 @@ def _percent(value: object) -> float | None:
     return number if number is not None and 0.0 <= number <= 100.0 else None
 
 
+def _is_tile_info(head: bytes) -> bool:
+    return head.lstrip().startswith(b"{") and b'"gridSquare"' in head and b'"utmZone"' in head
+
+
 async def _files(candidate: Candidate, level: str, access: Access) -> dict[str, str]:
     """Return the tile's files by their path in its folder; web servers are asked one by one."""
     folder = folder_of(candidate.href)
     if not folder.startswith(("http://", "https://")):
         listed = await access.files(folder + "/")
         return {f.removeprefix(folder + "/"): f for f in listed}
-
-    async def there(path: str) -> bool:
-        try:
-            await (await access.open(f"{folder}/{path}")).head()
-        except SourceMissingError:
-            return False
-        return True
-
-    paths = list(_possible(level))
-    found = await asyncio.gather(*(there(p) for p in paths))
-    return {p: f"{folder}/{p}" for p, is_there in zip(paths, found, strict=True) if is_there}
+    places = {p: f"{folder}/{p}" for p in _possible(level)}
+    found = await access.present(places.values())
+    return {p: href for p, href in places.items() if href in found}
 
 
 def _possible(level: str) -> Iterable[str]:

@@ -1,6 +1,5 @@
 """Finds Sentinel-2 SAFE folders and describes their tiles."""
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from tileserver.products.base import (
     Hints,
     ProductItem,
     folder_of,
+    folders_with,
     name_of,
 )
 from tileserver.products.item import Asset, Band, bands_of, make_item
@@ -80,14 +80,7 @@ class Sentinel2Product:
         """Find folders with a product metadata file; see `Product.find`."""
         granules = {f.partition("/GRANULE/")[0] for f in files if "/GRANULE/" in f}
         documents = [f for f in files if alone or _may_be_metadata(f, granules)]
-        heads = await asyncio.gather(*(access.head(f) for f in documents))
-        found = []
-        for document, head in zip(documents, heads, strict=True):
-            if level_of(head) is not None:
-                inside = folder_of(document) + "/"
-                belongs = tuple(f for f in files if f.startswith(inside))
-                found.append(Candidate(self.id, document, belongs))
-        return found
+        return await folders_with(self.id, documents, _is_product, files, access)
 
     async def describe(
         self, candidate: Candidate, access: Access, hints: Hints
@@ -101,6 +94,10 @@ class Sentinel2Product:
             tile = parse_tile(await access.document(_tile_document(granule, found, folder)))
             items.append(_item(metadata, granule, tile, found))
         return [placed(item, TEMPLATES[metadata.level], hints) for item in items]
+
+
+def _is_product(head: bytes) -> bool:
+    return level_of(head) is not None
 
 
 def _may_be_metadata(href: str, granules: set[str]) -> bool:
@@ -118,16 +115,9 @@ async def _files(folder: str, metadata: ProductMetadata, access: Access) -> dict
     for granule in metadata.granules:
         inside = _granule_folder(granule)
         paths += [f"{inside}/MTD_TL.xml", *(f"{inside}/QI_DATA/{name}" for name in MASKS)]
-
-    async def there(path: str) -> str | None:
-        try:
-            await access.stores.open(access.stores.resolve(f"{folder}/{path}")).head()
-        except SourceMissingError:
-            return None
-        return path
-
-    found = await asyncio.gather(*(there(p) for p in paths))
-    return {p: f"{folder}/{p}" for p in found if p is not None}
+    places = {p: f"{folder}/{p}" for p in paths}
+    found = await access.present(places.values())
+    return {p: href for p, href in places.items() if href in found}
 
 
 def _granule_folder(granule: GranuleEntry) -> str:

@@ -17,7 +17,7 @@ from renderers.readers.netcdf.index import NetcdfIndex
 from renderers.readers.netcdf.reader import read_array
 from renderers.stores import part_href
 from tileserver.catalogue.base import Collection
-from tileserver.products.base import Access, Candidate, Hints, ProductItem, folder_of
+from tileserver.products.base import Access, Candidate, Hints, ProductItem, folder_of, folders_with
 from tileserver.products.item import Asset, Band, bands_of, make_item
 from tileserver.products.netcdf.rasters import band_info, contents_of
 from tileserver.products.sentinel3.bands import COMMON, OLCI, SLSTR
@@ -49,14 +49,7 @@ class Sentinel3Product:
     ) -> Sequence[Candidate]:
         """Find folders with a manifest; see `Product.find`."""
         documents = [f for f in files if alone or f.lower().endswith(".xml")]
-        heads = await asyncio.gather(*(access.head(f) for f in documents))
-        found = []
-        for document, head in zip(documents, heads, strict=True):
-            if MARK in head and b"XFDU" in head:
-                inside = folder_of(document) + "/"
-                belongs = tuple(f for f in files if f.startswith(inside))
-                found.append(Candidate(self.id, document, belongs))
-        return found
+        return await folders_with(self.id, documents, _is_manifest, files, access)
 
     async def describe(
         self, candidate: Candidate, access: Access, hints: Hints
@@ -85,6 +78,10 @@ class Sentinel3Product:
             max_zoom=native_zoom(finest, manifest.footprint),
         )
         return [ProductItem(item, template)]
+
+
+def _is_manifest(head: bytes) -> bool:
+    return MARK in head and b"XFDU" in head
 
 
 def _file(name: str) -> _File | None:

@@ -9,7 +9,6 @@ from urllib.parse import urljoin
 from renderers.errors import (
     SourceCorruptError,
     SourceError,
-    SourceMissingError,
     SourceUnsupportedError,
 )
 from tileserver.catalogue.base import Collection
@@ -99,16 +98,7 @@ async def _beside(content: Mapping[str, Any], href: str, access: Access) -> froz
     if href.startswith(("http://", "https://")):
         return frozenset()
     places = [f"{folder_of(href)}/{name}" for name in _asset_names(content)]
-
-    async def there(place: str) -> bool:
-        try:
-            await access.stores.open(access.stores.resolve(place)).head()
-        except SourceMissingError:
-            return False
-        return True
-
-    found = await asyncio.gather(*(there(p) for p in places))
-    return frozenset(p for p, is_there in zip(places, found, strict=True) if is_there)
+    return await access.present(places)
 
 
 async def _items(
