@@ -4,6 +4,7 @@ Every scene that has the bands is read, as any may change the result; only scene
 fill one another's gaps, are left out once their date is whole.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -76,7 +77,7 @@ class _Layer(CanvasTarget):
         return np.equal(self.canvas.state.reshape(-1), fused.DRAWN).view(np.uint8)
 
 
-class _AllDates:
+class _AllDates(ABC):
     """A target that every date may change."""
 
     def __init__(self, brush: Brush, program: Program, dates: Sequence[int]) -> None:
@@ -118,13 +119,13 @@ class _AllDates:
             self._layer = self._brush.layer(self._program)
         self._date = -1
 
+    @abstractmethod
     def _add(self, layer: _Layer) -> None:
         """Take in a date."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _result(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return values, (outputs, pixels), and 1 where there are some."""
-        raise NotImplementedError
 
 
 class _Folded(_AllDates):
