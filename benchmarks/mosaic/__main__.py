@@ -9,8 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,9 @@ from typing import Any
 
 from benchmarks.machine import machine
 from benchmarks.mosaic import data
-from benchmarks.pipeline.__main__ import CACHE, STATES, tiles
+from benchmarks.pipeline.__main__ import CACHE, STATES, measure, tiles
 from renderers.geobox import GeoBox
 from tileserver.mosaics import parse_mosaic, with_settings
-from tileserver.pipeline import Pipeline
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.services import Services
 from tileserver.settings import Settings
@@ -51,28 +48,11 @@ def cases() -> Iterator[Case]:
             yield Case(rule, dates)
 
 
-async def measure(pipeline: Pipeline, case: Case, boxes: list[GeoBox], rounds: int) -> Any:
-    """Ask for every tile several times; return medians per tile."""
+def requests_of(case: Case, boxes: list[GeoBox]) -> list[PictureRequest]:
+    """The tiles of a case."""
     layers = (LayerRequest(data.COLLECTION, "ndvi"),)
     time_span, rule = parse_time(data.days(case.dates)), parse_mosaic(case.rule)
-    requests = [PictureRequest(layers, box, time_span, mosaic=rule) for box in boxes]
-    for request in requests:
-        await pipeline.picture(request)
-    cpu, wall, size = [], [], []
-    for _ in range(rounds):
-        for request in requests:
-            began, busy = time.perf_counter(), time.process_time()
-            picture = await pipeline.picture(request)
-            cpu.append((time.process_time() - busy) * 1e3)
-            wall.append((time.perf_counter() - began) * 1e3)
-            size.append(len(picture.body))
-    return {
-        "cpu ms": round(statistics.median(cpu), 3),
-        "wall ms": round(statistics.median(wall), 3),
-        "least wall ms": round(min(wall), 3),
-        "bytes": round(statistics.median(size)),
-        "tiles": len(boxes),
-    }
+    return [PictureRequest(layers, box, time_span, mosaic=rule) for box in boxes]
 
 
 async def run(settings: Settings, rounds: int) -> dict[str, Any]:
@@ -86,7 +66,7 @@ async def run(settings: Settings, rounds: int) -> dict[str, Any]:
             info = await services.pipeline.layer(data.COLLECTION)
             boxes = tiles(info.collection.bbox, ZOOM, 4)
             for case in cases():
-                found = await measure(services.pipeline, case, boxes, rounds)
+                found = await measure(services.pipeline, requests_of(case, boxes), rounds)
                 results.setdefault(case.name, {})[state] = found
                 print(
                     f"{case.name:32} {state:5} {found['cpu ms']:8.2f} ms CPU"

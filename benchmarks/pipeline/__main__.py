@@ -13,7 +13,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,11 +83,15 @@ def tiles(bbox: tuple[float, float, float, float], zoom: int, count: int) -> lis
     return [web.geobox(matrix, column, row) for column, row in near[:count]]
 
 
-async def measure(pipeline: Pipeline, case: Case, boxes: list[GeoBox], rounds: int) -> Any:
-    """Ask for every tile several times; return medians per tile."""
+def requests_of(case: Case, boxes: list[GeoBox]) -> list[PictureRequest]:
+    """The tiles of a case."""
     layers = (LayerRequest(case.collection, case.style),)
     when = parse_time(case.when) if case.when == data.DAY else CURRENT
-    requests = [PictureRequest(layers, box, when, case.media_type) for box in boxes]
+    return [PictureRequest(layers, box, when, case.media_type) for box in boxes]
+
+
+async def measure(pipeline: Pipeline, requests: Sequence[PictureRequest], rounds: int) -> Any:
+    """Ask for every tile several times; return medians per tile."""
     for request in requests:
         await pipeline.picture(request)
     cpu, wall, size = [], [], []
@@ -103,7 +107,7 @@ async def measure(pipeline: Pipeline, case: Case, boxes: list[GeoBox], rounds: i
         "wall ms": round(statistics.median(wall), 3),
         "least wall ms": round(min(wall), 3),
         "bytes": round(statistics.median(size)),
-        "tiles": len(boxes),
+        "tiles": len(requests),
     }
 
 
@@ -118,7 +122,7 @@ async def run(settings: Settings, rounds: int, only: str) -> dict[str, Any]:
                     continue
                 info = await services.pipeline.layer(case.collection)
                 boxes = tiles(info.collection.bbox, case.zoom, 4)
-                found = await measure(services.pipeline, case, boxes, rounds)
+                found = await measure(services.pipeline, requests_of(case, boxes), rounds)
                 results.setdefault(case.name, {})[state] = found
                 print(
                     f"{case.name:45} {state:7} {found['cpu ms']:8.2f} ms CPU"
