@@ -74,6 +74,7 @@ def parse_definition(definition: Any) -> Style:
             description=_text(top.get("description", ""), ("description",)),
             unit=_text(top.get("unit", ""), ("unit",)),
             resampling=_resampling(top),
+            formula=top.get("expression", ""),
         )
     except DefinitionError:
         raise

@@ -8,7 +8,7 @@ is touched.
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,7 @@ from styles.program import Program
 MAX_LENGTH: Final = 2000
 MAX_DEPTH: Final = 32
 MAX_NAME: Final = 64
+MAX_INTERVALS: Final = 32
 
 #: Functions by name: operation, fewest and most arguments.
 FUNCTIONS: Final[dict[str, tuple[int, int, int]]] = {
@@ -72,6 +73,36 @@ def compile_formula(text: str, names: Collection[str] | None = None) -> Program:
     Raises:
         StyleError: Not such a formula, or beyond a bound; `position` is the column.
     """
+    graph = _Graph(names)
+    return graph.program(_outputs(graph, text))
+
+
+def compile_intervals(
+    text: str, intervals: Sequence[tuple[float, float]], names: Collection[str] | None = None
+) -> Program:
+    """Compile a formula to the number, from 1, of the interval that its value lies in.
+
+    Args:
+        text: A formula of one output, see `compile_formula`.
+        intervals: First value and the first one beyond each; of several that overlap the last
+            counts.
+        names: See `compile_formula`.
+
+    Returns:
+        The program; it gives 0 outside of all intervals.
+
+    Raises:
+        StyleError: As there; or more than one output, no interval or too many.
+    """
+    graph = _Graph(names)
+    results = _outputs(graph, text)
+    if len(results) != 1:
+        raise StyleError("intervals are of one value")
+    return graph.program([graph.interval(results[0], intervals)])
+
+
+def _outputs(graph: "_Graph", text: str) -> list[int]:
+    """Read all parts of a formula."""
     if len(text) > MAX_LENGTH:
         raise StyleError(f"the formula is longer than {MAX_LENGTH} characters")
     text = text.expandtabs(1).replace("\n", " ").replace("\r", " ")
@@ -79,13 +110,12 @@ def compile_formula(text: str, names: Collection[str] | None = None) -> Program:
         raise _error("a character that no formula has", found.start())
     if found := _GLUED.search(text):
         raise _error("a name cannot follow a number without an operator", found.end())
-    graph = _Graph(names)
     results: list[int] = []
     start = 0
     for part in text.rstrip("; ").split(";"):
         results += graph.outputs(part, start)
         start += len(part) + 1
-    return graph.program(results)
+    return results
 
 
 def _error(message: str, position: int) -> StyleError:
@@ -235,6 +265,21 @@ class _Graph:
         result = values[0]
         for value in values[1:]:
             result = self.emit(kind, (result, value), node)
+        return result
+
+    def interval(self, value: int, intervals: Sequence[tuple[float, float]]) -> int:
+        """Return the number of the interval that a value lies in, 0 for none."""
+        if not 1 <= len(intervals) <= MAX_INTERVALS:
+            raise StyleError(f"there are 1 to {MAX_INTERVALS} intervals")
+        node = ast.Constant(0)
+        node.col_offset = -self.start
+        result = self.constant(0.0, node)
+        for number, (low, high) in enumerate(intervals, 1):
+            above = self.emit(op.GE, (value, self.constant(low, node)), node)
+            below = self.emit(op.LT, (value, self.constant(high, node)), node)
+            inside = self.emit(op.AND, (above, below), node)
+            chosen = self.constant(float(number), node)
+            result = self.emit(op.WHERE, (inside, chosen, result), node)
         return result
 
     def emit(self, kind: int, operands: tuple[int, ...], node: ast.expr) -> int:

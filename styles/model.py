@@ -201,7 +201,7 @@ def _flag_table(bits: list[int]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """What a picture is. Styles with equal digests give equal pixels.
+    """What a picture is. Styles with equal digests give equal pixels, and are equal.
 
     Attributes:
         id: Unique in a registry; letters, digits, `_`, `-`, `.`.
@@ -214,6 +214,7 @@ class Style:
             middle; `bilinear` and `cubic` interpolate, and average where the picture shrinks beyond
             what they look at; `average` weighs by area; `mode` takes the value of the greatest
             area, for classes.
+        formula: The program as it was written, where it was; errors name columns of it.
         digest: Of all that changes pixels, 32 hexadecimal digits; part of cache keys.
 
     Raises:
@@ -227,6 +228,7 @@ class Style:
     description: str = ""
     unit: str = ""
     resampling: Resampling = "bilinear"
+    formula: str = ""
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -240,6 +242,12 @@ class Style:
             digest.update(part + b";")
         digest.update(self.colour.content())
         object.__setattr__(self, "digest", digest.hexdigest())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Style) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @property
     def bands(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Programs: arithmetic on bands as a few numbers that a kernel runs at once."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -121,3 +121,22 @@ def select(bands: Sequence[str]) -> Program:
         constants=np.empty(0, np.float32),
         results=np.asarray(results, np.int32),
     )
+
+
+def renamed(program: Program, names: Mapping[str, str]) -> Program:
+    """Return the same arithmetic on bands of other names; two inputs may become one.
+
+    Args:
+        program: The arithmetic.
+        names: New names by old ones; those that are not in it stay.
+    """
+    wanted = [names.get(name, name) for name in program.inputs]
+    inputs = tuple(dict.fromkeys(wanted))
+    if inputs == program.inputs:
+        return program
+    # Operand numbers below the inputs stay as they are.
+    new = np.arange(op.FIRST_INPUT + len(wanted), dtype=np.int32)
+    new[op.FIRST_INPUT :] = [op.FIRST_INPUT + inputs.index(name) for name in wanted]
+    code = program.code.copy()
+    code[:, 2:] = new[code[:, 2:]]
+    return Program(inputs, code, program.constants, new[program.results])

@@ -1,14 +1,16 @@
 """Which styles a collection has, and what its layer is to clients."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cache.memory import SizedLru
 from styles.model import Style
+from styles.program import renamed
 from styles.registry import StyleRegistry, from_definition
 from tileserver.catalogue.base import Collection
-from tileserver.errors import UnknownStyleError
+from tileserver.errors import InvalidParameterError, UnknownStyleError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class LayerStyles:
             10_000, lambda _: 1
         )
         # The collection beside its style: one that was made anew is another object.
-        self._found: SizedLru[tuple[str, str], tuple[Collection, Style]] = SizedLru(
+        self._found: SizedLru[tuple[str, str | Style], tuple[Collection, Style]] = SizedLru(
             10_000, lambda _: 1
         )
 
@@ -38,17 +40,24 @@ class LayerStyles:
             collection, tuple(self.style(collection, style) for style in collection.styles)
         )
 
-    def style(self, collection: Collection, style_id: str) -> Style:
-        """Return a style by id; "" (or `default`) is the collection's default.
+    def style(self, collection: Collection, asked: str | Style) -> Style:
+        """Return a style by id, "" (or `default`) is the collection's default; or a whole one.
+
+        Of a whole style the bands may be named as TiTiler does: `B04_b1` is the band `B04`, and
+        `b2` the second band, unless the collection has bands of just these names.
 
         Raises:
             UnknownStyleError: No such style, or the collection lacks a band that it needs.
+            InvalidParameterError: The collection lacks a band of a whole style.
         """
-        known = self._found.get((collection.id, style_id))
+        known = self._found.get((collection.id, asked))
         if known is not None and known[0] is collection:
             return known[1]
-        style = self._find(collection, style_id)
-        self._found.set((collection.id, style_id), (collection, style))
+        if isinstance(asked, Style):
+            style = _on_bands_of(collection, asked)
+        else:
+            style = self._find(collection, asked)
+        self._found.set((collection.id, asked), (collection, style))
         return style
 
     def _find(self, collection: Collection, style_id: str) -> Style:
@@ -60,7 +69,7 @@ class LayerStyles:
         if style is None:
             message = f"collection {collection.id} has no style of that name"
             raise UnknownStyleError(message, parameter="style")
-        missing = sorted(set(style.program.inputs) - collection.band_names)
+        missing = sorted(style.bands - collection.band_names)
         if missing:
             raise UnknownStyleError(
                 f"style {style.id} needs bands that {collection.id} lacks: {', '.join(missing)}",
@@ -75,3 +84,45 @@ class LayerStyles:
             found = collection.own_styles, {style.id: style for style in styles}
             self._own.set(collection.id, found)
         return found[1]
+
+
+#: TiTiler's names: a band of an asset, and a band by its number.
+_OF_ASSET = re.compile(r"(.+)_b1")
+_NUMBERED = re.compile(r"b([1-9]\d{0,2})")
+
+
+def _on_bands_of(collection: Collection, style: Style) -> Style:
+    """Return a style with its bands named as the collection names them.
+
+    Raises:
+        InvalidParameterError: The collection has no such band; the message says which, and where
+            in the formula.
+    """
+    names = {}
+    for written in sorted(style.bands):
+        name = _band_name(collection, written)
+        if name is None:
+            message = f"collection {collection.id} has no band {written}"
+            raise InvalidParameterError(
+                message + _column(style.formula, written), parameter="expression"
+            )
+        names[written] = name
+    return replace(style, program=renamed(style.program, names))
+
+
+def _band_name(collection: Collection, written: str) -> str | None:
+    """Return what the collection calls a band, None where it has none of that name."""
+    if written in collection.band_names:
+        return written
+    of_asset, numbered = _OF_ASSET.fullmatch(written), _NUMBERED.fullmatch(written)
+    if of_asset and of_asset[1] in collection.band_names:
+        return of_asset[1]
+    if numbered and int(numbered[1]) <= len(collection.bands):
+        return collection.bands[int(numbered[1]) - 1].name
+    return None
+
+
+def _column(formula: str, name: str) -> str:
+    """Say where a formula first names a band; nothing where it was not written out."""
+    found = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", formula)
+    return f" (column {found.start() + 1})" if found else ""

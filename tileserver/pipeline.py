@@ -26,6 +26,7 @@ from renderers.paint import flatten
 from renderers.rule import MosaicRule
 from renderers.scene import Scene
 from renderers.together import together
+from renderers.values import computed
 from styles.model import Style
 from tileserver import area as areas
 from tileserver import timesearch, timetold
@@ -178,7 +179,7 @@ class Pipeline:
         self._budget, self._admission, self._max_layers = limits
         self._flights: SingleFlight[str, Entry] = SingleFlight()
         self._prepared: SizedLru[PictureRequest, _Prepared] = SizedLru(_KEPT, lambda _: 1)
-        self._versions: SizedLru[tuple[str, str], tuple[_State, str]]
+        self._versions: SizedLru[tuple[str, str | Style], tuple[_State, str]]
         self._versions = SizedLru(_KEPT, lambda _: 1)
 
     # What there is
@@ -217,19 +218,22 @@ class Pipeline:
         collection = await self._catalogue.collection(collection_id)
         return _choice(time, collection, ruled=ruled)
 
-    async def version(self, collection_id: str, style_id: str = "") -> str:
+    async def version(self, collection_id: str, style: str | Style = "") -> str:
         """Return the token that makes a URL immutable: it changes with the data and the styles.
 
         Args:
             collection_id: The collection.
-            style_id: One style, or "" for all that the collection advertises.
+            style: One style, or "" for all that the collection advertises.
+
+        Raises:
+            RequestError: There is no such collection, or no such style for it.
         """
         state = await self._state(collection_id)
-        known = self._versions.get((collection_id, style_id))
+        known = self._versions.get((collection_id, style))
         if known is not None and known[0].same(state):
             return known[1]
-        if style_id:
-            styles: tuple[Style, ...] = (self._styles.style(state.collection, style_id),)
+        if style:
+            styles: tuple[Style, ...] = (self._styles.style(state.collection, style),)
         else:
             styles = self._styles.info(state.collection).styles
         own = settings_key(state.collection)
@@ -237,7 +241,7 @@ class Pipeline:
         digests = (s.digest for s in styles)
         text = "\x1f".join([collection_id, state.revision, *digests, own, times])
         token = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-        self._versions.set((collection_id, style_id), (state, token))
+        self._versions.set((collection_id, style), (state, token))
         return token
 
     # The three verbs
@@ -295,7 +299,8 @@ class Pipeline:
         if len(request.points) > MAX_POINTS or request.limit > MAX_DATES:
             raise TooLargeError(f"at most {MAX_POINTS} points and {MAX_DATES} scenes at once")
         collection = await self._catalogue.collection(request.collection)
-        bands = _bands(collection, request.bands)
+        style = None if request.style is None else self._styles.style(collection, request.style)
+        bands = _bands(collection, request.bands if style is None else style.program.inputs)
         times = _choice(request.time, collection)
         rule = times.over(rule_of(collection, None))
         out: list[PointValue] = []
@@ -306,6 +311,8 @@ class Pipeline:
                 found = await self._search(collection, area, times, rule, request.limit)
                 for scene in found.scenes[: request.limit]:
                     values = await self._values_of(scene, bands, geobox)
+                    if style is not None:
+                        values |= computed(style.program, values)
                     out.append(PointValue(scene.id, scene.datetime, point, values))
         return out
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from renderers.geobox import GeoBox
+from styles.model import Style
 from tileserver.mosaics import MosaicChoice
 from tileserver.timeaxis import UNSAID, TimeRequest
 
@@ -19,11 +20,11 @@ class LayerRequest:
 
     Attributes:
         collection: Collection id.
-        style: Style id; "" is the collection's default.
+        style: Style id, "" for the collection's default; or a whole style, made for this request.
     """
 
     collection: str
-    style: str = ""
+    style: str | Style = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class ValuesRequest:
         crs: Canonical CRS name, x/y order.
         time: Items of these times; by default what the collection's own default is.
         limit: At most this many scenes, most recent first.
+        style: Whose values are asked, beside those of its bands, which replace `bands`; None for
+            bands alone.
     """
 
     collection: str
@@ -87,6 +90,7 @@ class ValuesRequest:
     crs: str = "EPSG:4326"
     time: TimeRequest = UNSAID
     limit: int = 1
+    style: Style | None = None
 
 
 def cache_key(

@@ -4,7 +4,8 @@ import pytest
 from styles import opcodes as op
 from styles.errors import StyleError
 from styles.expression import compile_formula
-from styles.program import Program, select
+from styles.program import Program, renamed, select
+from styles.reference import evaluate
 
 CODE = [[op.ADD, 0, op.FIRST_INPUT, op.FIRST_CONSTANT, 0]]
 
@@ -94,3 +95,18 @@ def test_select_gives_bands_as_they_are():
 def test_scratch_holds_registers_and_constants():
     assert compile_formula("nir + red").scratch_rows == 32
     assert compile_formula("nir * 2 + 3").scratch_rows == 34
+
+
+def test_renamed_is_the_same_arithmetic_on_other_bands():
+    program = compile_formula("(nir - red) / (nir + red)")
+    assert renamed(program, {}) is program
+    other = renamed(program, {"nir": "B08", "red": "B04"})
+    assert other == compile_formula("(B08 - B04) / (B08 + B04)")
+    assert other != program
+
+
+def test_two_inputs_may_become_one():
+    program = renamed(compile_formula("B04_b1 + 2 * B04 - B08"), {"B04_b1": "B04"})
+    assert program.inputs == ("B04", "B08")
+    values = evaluate(program, np.array([[3.0], [4.0]], np.float32))
+    assert values.tolist() == [[5.0]]

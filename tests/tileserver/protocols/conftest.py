@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from lxml import etree
 from support.demo import Server
 
+from styles.model import Style
 from tileserver.catalogue.base import Area, Collection, DateSummary
 from tileserver.errors import UnknownCollectionError, UnknownStyleError
 from tileserver.pipeline import Picture
@@ -56,9 +57,10 @@ class FakePipeline:
                 return self._info(collection)
         raise UnknownCollectionError("no such collection", parameter="collection")
 
-    async def version(self, collection_id: str, style_id: str = "") -> str:
+    async def version(self, collection_id: str, style: str | Style = "") -> str:
         info = await self.layer(collection_id)
-        if style_id and style_id not in info.collection.styles:
+        style_id = style if isinstance(style, str) else style.digest
+        if isinstance(style, str) and style and style not in info.collection.styles:
             raise UnknownStyleError("no such style", parameter="style")
         return f"{collection_id}-7{style_id}"
 

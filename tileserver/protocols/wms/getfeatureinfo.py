@@ -12,6 +12,7 @@ import numpy as np
 from fastapi import Request, Response
 
 from renderers.crs import WGS84, transform_points
+from styles.model import Style
 from tileserver import errors
 from tileserver.catalogue.base import Collection
 from tileserver.pipeline import Pipeline, PointValue
@@ -44,6 +45,7 @@ class GetFeatureInfo:
         y: Centre of the pixel.
         media_type: One of `INFO_FORMATS`.
         count: Most scenes per layer.
+        formula: The map's own, whose values are asked; None where the map has none.
     """
 
     view: MapView
@@ -52,6 +54,7 @@ class GetFeatureInfo:
     y: float
     media_type: str
     count: int
+    formula: Style | None = None
 
     @classmethod
     def decode(cls, kvp: Kvp, settings: Settings, version: Version) -> "GetFeatureInfo":
@@ -69,7 +72,9 @@ class GetFeatureInfo:
             media_type = kvp.optional("INFO_FORMAT", _format, version.info_format)
         else:
             media_type = kvp.required("INFO_FORMAT", _format)
-        return cls(view, layers, x, y, media_type, _count(kvp.text("FEATURE_COUNT")))
+        style = view.layers[0].style
+        formula = style if isinstance(style, Style) else None
+        return cls(view, layers, x, y, media_type, _count(kvp.text("FEATURE_COUNT")), formula)
 
 
 async def get_feature_info(request: Request, kvp: Kvp, version: Version) -> Response:
@@ -157,6 +162,7 @@ async def _values(
             asked.view.crs.canonical,
             asked.view.time,
             limit,
+            asked.formula,
         )
         found = await pipeline.values(request)
         with_data = [value for value in map(_finite, found) if _has_data(value)]

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from renderers.geobox import Bounds, GeoBox
 from tileserver import errors
 from tileserver.crs import OgcCrs, parse_crs
+from tileserver.formulas import parse_style
 from tileserver.mosaics import parse_mosaic
 from tileserver.protocols.wms.times import check_time, picture_warnings
 from tileserver.protocols.wms.version import Version
@@ -99,7 +100,7 @@ class MapView:
 
     @classmethod
     def decode(cls, kvp: Kvp, settings: Settings, version: Version) -> "MapView":
-        """Read LAYERS, STYLES, CRS or SRS, BBOX, WIDTH, HEIGHT and TIME.
+        """Read LAYERS, STYLES (or EXPRESSION), CRS or SRS, BBOX, WIDTH, HEIGHT and TIME.
 
         Raises:
             RequestError: In all its ways.
@@ -162,6 +163,12 @@ def _layers(kvp: Kvp, most: int) -> tuple[LayerRequest, ...]:
     layers = kvp.required("LAYERS", names)
     if len(layers) > most:
         raise errors.TooLargeError(f"at most {most} layers in one picture", parameter="LAYERS")
+    written = parse_style(kvp.all)
+    if written is not None:
+        if len(layers) > 1:
+            message = "a formula is for one layer"
+            raise errors.InvalidParameterError(message, parameter="EXPRESSION")
+        return (LayerRequest(layers[0], written),)
     styles = names(kvp.text("STYLES")) if kvp.text("STYLES") else ()
     if styles and len(styles) != len(layers):
         raise errors.UnknownStyleError("STYLES has not one entry per layer", parameter="STYLES")

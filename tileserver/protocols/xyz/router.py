@@ -17,6 +17,7 @@ def router() -> APIRouter:
         tilejson.get_tilejson,
         name="tilejson",
         response_model=tilejson.TileJson,
+        openapi_extra=tilejson.OPENAPI,
     )
     add_get(
         routes,

@@ -6,7 +6,9 @@ from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 
+from tileserver import formulas
 from tileserver.crs import normal_bbox
 from tileserver.grids import grid
 from tileserver.mosaics import parse_mosaic
@@ -17,6 +19,13 @@ from tileserver.web.answers import document
 from tileserver.web.context import services
 
 PATH = "/tiles/{collection}/{style}/tilejson.json"
+
+OPENAPI = {
+    "parameters": [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        for name, text in formulas.PARAMETERS.items()
+    ]
+}
 
 
 class TileJson(BaseModel):
@@ -42,16 +51,19 @@ class Shown:
     time: Annotated[str, Query(description="As for tiles.")] = ""
     mosaic: Annotated[str, Query(description="As for tiles.")] = ""
 
-    @property
-    def query(self) -> dict[str, str]:
-        """What the tiles' addresses say of it.
+    def query(self, formula: QueryParams) -> list[tuple[str, str]]:
+        """Return what the tiles' addresses say of it.
+
+        Args:
+            formula: The parameters of a formula are among these.
 
         Raises:
             RequestError: What was asked cannot be read.
         """
         parse_time(self.time)
         parse_mosaic(self.mosaic)
-        return {name: value for name, value in vars(self).items() if value}
+        written = ((n, v) for n in formulas.PARAMETERS for v in formula.getlist(n))
+        return [(name, value) for name, value in (*vars(self).items(), *written) if value]
 
 
 async def get_tilejson(
@@ -66,12 +78,13 @@ async def get_tilejson(
     """Describe the tiles of one style, with a version token in their address."""
     context = services(request)
     info = (await context.pipeline.layer(collection)).collection
-    await context.pipeline.version(collection, style)  # raises for unknown styles
+    asked = formulas.parse_style(request.query_params.getlist) or style
+    await context.pipeline.version(collection, asked)  # raises for unknown styles and bands
     version = await context.pipeline.version(collection, "")
     picture_format(format)
     tiles = grid(tms, parameter="tms")
     base = public_url(request, context.settings)
-    query = urlencode({**shown.query, "v": version})
+    query = urlencode([*shown.query(request.query_params), ("v", version)])
     name = f"{quote(collection)}/{quote(style)}/{tms}"
     double = "@2x" if scale == "2" else ""
     west, south, east, north = bounds = normal_bbox(info.bbox)

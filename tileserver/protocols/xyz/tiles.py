@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from fastapi import Request, Response
 from starlette.datastructures import QueryParams
 
+from tileserver import formulas
 from tileserver.errors import InvalidFormatError, InvalidParameterError
 from tileserver.grids import grid
 from tileserver.mosaics import parse_mosaic
@@ -51,13 +52,12 @@ def picture_format(extension: str, parameter: str = "format") -> Format:
     return FORMATS[extension]
 
 
-def decode(path: Mapping[str, Any], time: str, mosaic: str) -> PictureRequest:
+def decode(path: Mapping[str, Any], query: QueryParams) -> PictureRequest:
     """Decode the address of a tile.
 
     Args:
         path: The path's parameters, where `y` is all of the last segment.
-        time: The query's `time`, "" without.
-        mosaic: The query's `mosaic`, "" without.
+        query: `time`, `mosaic`, and those of `tileserver.formulas`.
 
     Raises:
         RequestError: In all its ways.
@@ -76,13 +76,14 @@ def decode(path: Mapping[str, Any], time: str, mosaic: str) -> PictureRequest:
     geobox = tms.geobox(matrix, int(path["x"]), int(last["y"]))
     if last["double"]:
         geobox = geobox.zoomed(2 * geobox.width, 2 * geobox.height)
+    style = formulas.parse_style(query.getlist) or path["style"]
     return PictureRequest(
-        layers=(LayerRequest(path["collection"], path["style"]),),
+        layers=(LayerRequest(path["collection"], style),),
         geobox=geobox,
-        time=parse_time(time),
+        time=parse_time(query.get("time", "")),
         media_type=kind.media_type,
         transparent=kind.transparent,
-        mosaic=parse_mosaic(mosaic),
+        mosaic=parse_mosaic(query.get("mosaic", "")),
     )
 
 
@@ -100,8 +101,7 @@ class Tile(NamedTuple):
 
 def decode_address(path: Mapping[str, Any], query: QueryParams) -> Tile:
     """Decode the address of a tile with its query; see `decode`."""
-    picture = decode(path, query.get("time", ""), query.get("mosaic", ""))
-    return Tile(picture, query.get("v", ""))
+    return Tile(decode(path, query), query.get("v", ""))
 
 
 async def answer(asker: Asker, tile: Tile) -> Reply:
@@ -150,6 +150,7 @@ OPENAPI = {
             "or max:STYLE of all dates; dates:N. With commas between; without, the collection's "
             "own rule.",
         ),
+        *(_parameter(name, "query", text) for name, text in formulas.PARAMETERS.items()),
         _parameter("v", "query", "Version token; with the current one the tile never expires."),
     ],
     "responses": {

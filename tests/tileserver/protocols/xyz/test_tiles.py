@@ -4,6 +4,7 @@ import pytest
 from renderers.errors import SourceForbiddenError
 from renderers.rule import MosaicRule
 from tileserver.errors import OverloadedError
+from tileserver.formulas import PARAMETERS
 from tileserver.mosaics import MosaicChoice
 from tileserver.request import AUTO
 from tileserver.timeaxis import parse_time
@@ -155,5 +156,6 @@ async def test_openapi_knows_the_parameters(client):
     document = (await client.get("/openapi.json")).json()
     path = document["paths"]["/tiles/{collection}/{style}/{tms}/{z}/{x}/{y}"]
     names = [parameter["name"] for parameter in path["get"]["parameters"]]
-    assert names == ["collection", "style", "tms", "z", "x", "y", "time", "mosaic", "v"]
+    first = ["collection", "style", "tms", "z", "x", "y", "time", "mosaic"]
+    assert names == [*first, *PARAMETERS, "v"]
     assert "head" not in path

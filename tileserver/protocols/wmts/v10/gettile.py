@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from tileserver import errors
+from tileserver.formulas import parse_style
 from tileserver.grids import Grid, Matrix, grid
 from tileserver.layers import LayerInfo
 from tileserver.protocols.wmts.v10 import FORMATS, VERSION
@@ -44,7 +45,7 @@ class GetTile:
 
     @classmethod
     def decode(cls, kvp: Kvp) -> "GetTile":
-        """Read the parameters of table 29.
+        """Read the parameters of table 29, and those of a formula, which replaces Style.
 
         Raises:
             RequestError: In all its ways; `parameter` names it as the standard does.
@@ -59,7 +60,7 @@ class GetTile:
         media_type = kvp.required("Format", _format)
         tiles = kvp.required("TileMatrixSet", grid)
         return cls(
-            LayerRequest(layer, style),
+            LayerRequest(layer, parse_style(kvp.all) or style),
             media_type,
             tiles,
             kvp.required("TileMatrix", tiles.matrix),
