@@ -11,6 +11,7 @@ from styles.colormaps import STEPS, TRANSPARENT, Colour, Palette
 from styles.errors import StyleError
 from styles.program import Program
 
+LegendKind = Literal["ramp", "classes", "flags", "rgb"]
 Resampling = Literal["nearest", "bilinear", "cubic", "average", "mode"]
 
 #: Largest value a class may have: one byte of table per value.
@@ -27,18 +28,34 @@ class ClassEntry(NamedTuple):
     colour: Colour
 
 
+class LegendScale(NamedTuple):
+    """A continuous scale.
+
+    Attributes:
+        palette: uint8, shape (256, 4), see `styles.colormaps`.
+        low: Value of entry 0.
+        high: Value of entry 254.
+    """
+
+    palette: Palette
+    low: float
+    high: float
+
+
 class LegendEntry(NamedTuple):
-    """One line of a legend: a class, a stop of a ramp, or a channel of a composite.
+    """One line of a legend: a class, a flag, a stop of a ramp, or a channel of a composite.
 
     Attributes:
         label: For people.
         colour: RGBA.
-        value: Of the class or stop; None for channels.
+        value: Of the class or stop, number of the flag's bit; None for channels.
+        scale: Of a channel, from black to its full colour; None for all else.
     """
 
     label: str
     colour: Colour
     value: float | None = None
+    scale: LegendScale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +63,19 @@ class Legend:
     """Facts from which a legend is drawn.
 
     Attributes:
-        kind: `ramp` (entries are points of a continuous scale), `classes`, or `rgb` (entries are
-            the channels red, green, blue).
+        kind: `ramp` (entries are points of a continuous scale), `classes`, `flags` (a pixel shows
+            the first whose bit is set), or `rgb` (entries are the channels red, green, blue).
         title: Of the style.
         unit: Of the values, "" for none.
         entries: From low to high, or in the order of the definition.
+        scale: Of a ramp, None for all else.
     """
 
-    kind: Literal["ramp", "classes", "rgb"]
+    kind: LegendKind
     title: str
     unit: str
     entries: tuple[LegendEntry, ...]
+    scale: LegendScale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +107,17 @@ class RgbColour:
         return f"rgb {self.stretch!r} {self.gamma!r}".encode()
 
     def legend(self) -> tuple[LegendEntry, ...]:
-        """Return one entry per channel."""
-        pure = ((255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255))
-        return tuple(LegendEntry(n, c) for n, c in zip(self.channels, pure, strict=True))
+        """Return one entry per channel, with what the channel alone would show."""
+        level = np.linspace(0.0, 1.0, STEPS) ** (1.0 / self.gamma) * 255.0
+        entries = []
+        for k, (name, (low, high)) in enumerate(zip(self.channels, self.stretch, strict=True)):
+            palette = np.zeros((STEPS + 1, 4), np.uint8)
+            palette[:STEPS, k] = np.rint(level)
+            palette[:STEPS, 3] = 255
+            red, green, blue = (255 * (k == channel) for channel in range(3))
+            scale = LegendScale(palette, low, high)
+            entries.append(LegendEntry(name, (red, green, blue, 255), None, scale))
+        return tuple(entries)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,9 +284,14 @@ class Style:
     @property
     def legend(self) -> Legend:
         """The facts of its legend."""
-        kinds = {RgbColour: "rgb", RampColour: "ramp", ClassColour: "classes"}
-        kind = kinds[type(self.colour)]
-        return Legend(kind, self.title, self.unit, self.colour.legend())  # type: ignore[arg-type]
+        colour = self.colour
+        scale = None
+        kind: LegendKind = "rgb"
+        if isinstance(colour, RampColour):
+            kind, scale = "ramp", LegendScale(colour.palette, colour.low, colour.high)
+        elif isinstance(colour, ClassColour):
+            kind = "flags" if colour.flags else "classes"
+        return Legend(kind, self.title, self.unit, colour.legend(), scale)
 
 
 def _check_range(low: float, high: float) -> None:

@@ -1,0 +1,1 @@
+"""Legends of styles: laid out once, then drawn as pixels, as SVG, or told as facts."""
