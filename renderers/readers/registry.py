@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from renderers.errors import SourceUnsupportedError
+from renderers.readers.angles.reader import AnglesReader
 from renderers.readers.base import RasterIndex, Reader
 from renderers.readers.gdal import COPY_LIMIT, COPY_QUOTA, GdalReader
 from renderers.readers.jp2.boxes import RAW_CODESTREAM, SIGNATURE
@@ -25,6 +26,8 @@ SIGNATURES: tuple[tuple[bytes, tuple[str, ...]], ...] = (
     (RAW_CODESTREAM, ("jp2", "gdal")),
     (HDF5, ("netcdf",)),
     (CLASSIC, ("netcdf",)),
+    (b"<?xml", ("angles",)),
+    (b"\xef\xbb\xbf<?xml", ("angles",)),
     (b"\x89PNG\r\n\x1a\n", ("gdal",)),
     (b"\xff\xd8\xff", ("gdal",)),  # JPEG
 )
@@ -92,4 +95,5 @@ def default_registry(
         copy_quota: Bytes of all copies together.
     """
     gdal = GdalReader(spool_dir, limit=copy_limit, quota=copy_quota)
-    return ReaderRegistry([TiffReader(), Jp2Reader(), RadarReader(), NetcdfReader(), gdal])
+    own = (TiffReader(), Jp2Reader(), RadarReader(), NetcdfReader(), AnglesReader())
+    return ReaderRegistry([*own, gdal])

@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 CONCURRENCY = 3
 #: Files of one product whose pixels are looked at for a stretch, when no style fits.
 _MAX_STATISTICS = 4
+#: Roles of assets that say something of the product: masks, angles.
+_BY_PRODUCTS = frozenset({"quality", "metadata"})
 
 
 class Tools(Protocol):
@@ -169,11 +171,17 @@ class _Job:
         told = found.item if self._hints.offsets else without_offsets(found.item)
         item, indexes, missing = await _indexed(told, access)
         template = replace(found.template, bands=tuple(bands_of(item)))
-        if not with_styles(template, item, self._library).styles:
+        if not self._is_shown(item, template):
             item = await _with_statistics(item, access)
             template = replace(template, bands=tuple(bands_of(item)))
         pystac.Item.from_dict(item, preserve_dict=True)
         return _Prepared(item, template, indexes, missing, found.own_collection)
+
+    def _is_shown(self, item: dict[str, Any], template: Collection) -> bool:
+        """Tell whether any style shows what the product measured, and not its masks alone."""
+        measured = {**item, "assets": _measured(item)}
+        alone = replace(template, bands=tuple(bands_of(measured)))
+        return bool(with_styles(alone, measured, self._library).styles)
 
     async def _store(
         self, candidate: Candidate, results: "Sequence[_Prepared | Outcome]"
@@ -328,10 +336,17 @@ async def _indexed(
     return {**item, "assets": kept | documents}, [s for _, s in there.values()], missing
 
 
+def _measured(item: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the assets that are no by-product, or all where there are no others."""
+    assets = data_assets(item)
+    measured = {k: a for k, a in assets.items() if _BY_PRODUCTS.isdisjoint(a.get("roles") or ())}
+    return measured or assets
+
+
 async def _with_statistics(item: dict[str, Any], access: Access) -> dict[str, Any]:
     """Write stretch limits into the bands of the first files."""
     assets = dict(item["assets"])
-    for key, asset in list(data_assets(item).items())[:_MAX_STATISTICS]:
+    for key, asset in list(_measured(item).items())[:_MAX_STATISTICS]:
         stretches = await read_statistics(asset["href"], access)
         bands = [
             {**band, "tileserver:stretch": list(stretch)} if stretch is not None else band

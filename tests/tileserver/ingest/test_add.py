@@ -43,7 +43,7 @@ async def test_genuine_products_of_every_kind(shared, tools):
     by_id = {c.id: c for c in await tools.catalogue.collections()}
     assert list(by_id) == list(dict.fromkeys(o.collection for o in outcomes))
     assert {"true-color", "false-color", "ndvi", "scl"} <= set(by_id["sentinel-2-l2a"].styles)
-    assert by_id["sentinel-2-l1c"].styles == ("B01",)
+    assert by_id["sentinel-2-l1c"].styles == ("B01", "sun_zenith", "view_zenith")
     cover = by_id["esa-worldcover"]
     assert cover.styles == ("classes",)
     assert [c.value for c in cover.bands[0].classes] == [

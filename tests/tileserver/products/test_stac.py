@@ -34,7 +34,7 @@ def test_earth_search_prefers_cogs_and_applies_no_offset_twice(shared):
     item = canonical(document)
     assert set(item["assets"]) == {
         "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B8A", "B11", "B12",
-        "AOT", "SCL", "WVP", "visual",
+        "AOT", "SCL", "WVP", "visual", "angles",
     }  # fmt: skip
     assert all(not a["href"].endswith(".jp2") for a in item["assets"].values())
     (red,) = item["assets"]["B04"]["bands"]
@@ -44,6 +44,10 @@ def test_earth_search_prefers_cogs_and_applies_no_offset_twice(shared):
     assert item["assets"]["B04"]["proj:code"] == "EPSG:32633"
     assert item["assets"]["B04"]["href"] == "https://host/items/B04.tif"
     assert item["properties"]["datetime"] == "2023-08-10T09:58:11.590Z"
+    assert item["assets"]["angles"]["href"] == "https://host/items/granule_metadata.xml"
+    assert [b["name"] for b in item["assets"]["angles"]["bands"]] == [
+        "sun_zenith", "sun_azimuth", "view_zenith", "view_azimuth",
+    ]  # fmt: skip
 
 
 def test_the_original_offset_counts_where_it_is_not_applied_yet(shared):

@@ -2,7 +2,8 @@
 
 Source: the registry pages of the buckets `sentinel-s2-l1c` and `sentinel-s2-l2a`. L1C images lie
 beside the document (`B04.jp2`), those of L2A in a folder per resolution (`R10m/B04.jp2`), masks in
-`qi`. The product's metadata lies elsewhere in the bucket, so what it says is taken from its name.
+`qi`, the granule's metadata in `metadata.xml`. The product's metadata lies elsewhere in the bucket,
+so what it says is taken from its name.
 """
 
 import re
@@ -32,6 +33,7 @@ from tileserver.products.sentinel2.metadata import ProductMetadata, TileMetadata
 from tileserver.products.sentinel2.product import (
     DEFAULT_RESOLUTION,
     TEMPLATES,
+    angles_of,
     asset_of,
     footprint_of,
     mask_of,
@@ -40,6 +42,7 @@ from tileserver.products.sentinel2.product import (
 )
 
 _DOCUMENT = "tileInfo.json"
+_GRANULE = "metadata.xml"
 _NAME = re.compile(
     r"(S2[A-D])_MSI(L1C|L2A)_\d{8}T\d{6}_N(\d\d)(\d\d)_R(\d{3})_T(\d\d[A-Z]{3})_\d{8}T\d{6}"
 )
@@ -163,6 +166,7 @@ async def _files(candidate: Candidate, level: str, access: Access) -> dict[str, 
 def _possible(level: str) -> Iterable[str]:
     """Return where images of a level may lie."""
     names = [*BY_NAME, *DEFAULT_RESOLUTION]
+    yield _GRANULE
     if level == "L1C":
         yield from (f"{name}.jp2" for name in names)
         return
@@ -196,6 +200,8 @@ def _item(
         path = f"qi/{mask.key}_{mask.resolution}m.jp2"
         if path in found:
             assets.append(mask_of(mask, found[path], tile))
+    if _GRANULE in found:
+        assets.append(angles_of(found[_GRANULE]))
     footprint = footprint_of(metadata, tile, several=False)
     properties = properties_of(metadata, tile)
     return make_item(metadata.id, footprint, metadata.time, assets, properties)

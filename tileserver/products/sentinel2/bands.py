@@ -92,6 +92,17 @@ MASKS: dict[str, MaskFile] = {
     ),
 }
 
+#: Bands of the granule's metadata, as `renderers.readers.angles` reads it: at the ground, azimuths
+#: from north over east; of the view the mean of all bands.
+ANGLES: tuple[BandInfo, ...] = (
+    BandInfo("sun_zenith", title="Sun zenith angle", unit="deg", statistics=(0.0, 90.0)),
+    BandInfo("sun_azimuth", title="Sun azimuth angle", unit="deg"),
+    BandInfo(
+        "view_zenith", title="View zenith angle, mean of bands", unit="deg", statistics=(0.0, 13.0)
+    ),
+    BandInfo("view_azimuth", title="View azimuth angle, mean of bands", unit="deg"),
+)
+
 #: Bands of the true colour image, which is painted already.
 VISUAL: tuple[BandInfo, ...] = (
     BandInfo("TCI_R", title="True colour image, red"),

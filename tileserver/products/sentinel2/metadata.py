@@ -25,6 +25,7 @@ from tileserver.products.sentinel2.bands import SPECTRAL, canonical_band
 ROOTS = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 _ROOT = re.compile(rb"<(?:\w+:)?(Level-(?:1C|2A)_User_Product)[\s>]")
 _IMAGE_TAGS = frozenset({"IMAGE_FILE", "IMAGE_ID", "IMAGE_FILE_2A", "IMAGE_ID_2A"})
+_ANGLE_GRIDS = ("Sun_Angles_Grid", "Viewing_Incidence_Angles_Grids")
 _GRANULE_TAGS = frozenset({"Granule", "Granules"})
 
 
@@ -86,12 +87,14 @@ class TileMetadata:
         grids: Pixel grid by resolution in metres.
         cloud_cover: Percent, None where not told.
         sun: (azimuth, elevation) in degrees at the tile's centre, None where not told.
+        angles: Whether it has grids of sun and view angles.
     """
 
     tile: str
     grids: Mapping[int, GeoBox]
     cloud_cover: float | None
     sun: tuple[float, float] | None
+    angles: bool = False
 
 
 def level_of(head: bytes) -> str | None:
@@ -246,6 +249,7 @@ def parse_tile(data: bytes) -> TileMetadata:
         grids=_grids(root, canonical_name(values.text("HORIZONTAL_CS_CODE"))),
         cloud_cover=values.number_or(None, "CLOUDY_PIXEL_PERCENTAGE"),
         sun=_sun(root),
+        angles=all(any(_named(root, name)) for name in _ANGLE_GRIDS),
     )
 
 

@@ -23,6 +23,7 @@ from tileserver.products.base import (
 )
 from tileserver.products.item import Asset, Band, bands_of, make_item
 from tileserver.products.sentinel2.bands import (
+    ANGLES,
     BY_NAME,
     CLOUD_MASK,
     MASKS,
@@ -91,8 +92,12 @@ class Sentinel2Product:
         found = await _files(folder, metadata, access)
         items = []
         for granule in metadata.granules:
-            tile = parse_tile(await access.document(_tile_document(granule, found, folder)))
-            items.append(_item(metadata, granule, tile, found))
+            document = _tile_document(granule, found, folder)
+            tile = parse_tile(await access.document(document))
+            angles = (
+                [angles_of(document)] if tile.angles and await _in_place(document, access) else []
+            )
+            items.append(_item(metadata, granule, tile, found, angles))
         return [placed(item, TEMPLATES[metadata.level], hints) for item in items]
 
 
@@ -151,8 +156,21 @@ def _images(granule: GranuleEntry, found: Mapping[str, str]) -> dict[str, tuple[
     return best
 
 
+async def _in_place(document: str, access: Access) -> bool:
+    """Tell whether a document can be read again where it lies, and not packed in an archive."""
+    try:
+        await access.address(document)
+    except SourceUnsupportedError:
+        return False
+    return True
+
+
 def _item(
-    metadata: ProductMetadata, granule: GranuleEntry, tile: TileMetadata, found: Mapping[str, str]
+    metadata: ProductMetadata,
+    granule: GranuleEntry,
+    tile: TileMetadata,
+    found: Mapping[str, str],
+    angles: Sequence[Asset],
 ) -> dict[str, Any]:
     images = _images(granule, found)
     assets = [
@@ -161,7 +179,7 @@ def _item(
     ]
     if not assets:
         raise SourceMissingError("the product has none of its image files")
-    assets += _masks(granule, tile, found)
+    assets += [*_masks(granule, tile, found), *angles]
     several = len(metadata.granules) > 1
     return make_item(
         f"{metadata.id}_T{tile.tile}" if several else metadata.id,
@@ -192,6 +210,18 @@ def mask_of(mask: MaskFile, href: str, tile: TileMetadata) -> Asset:
         media_type="image/jp2",
         roles=("data", "quality"),
         fields={"gsd": mask.resolution},
+    )
+
+
+def angles_of(href: str) -> Asset:
+    """Return the asset of the sun and view angles in a granule's metadata."""
+    return Asset(
+        key="angles",
+        href=href,
+        bands=tuple(Band(info, nodata=float("nan"), data_type="float32") for info in ANGLES),
+        media_type="application/xml",
+        title="Sun and view angles",
+        roles=("data", "metadata"),
     )
 
 

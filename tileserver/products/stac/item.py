@@ -15,7 +15,7 @@ from tileserver.catalogue.documents import finite, parse_instant
 from tileserver.catalogue.footprint import bbox_of, geojson_footprint
 from tileserver.products.base import name_of, require
 from tileserver.products.item import band_name, make_item
-from tileserver.products.stac.known import refine
+from tileserver.products.stac.known import angles, refine
 from tileserver.timeaxis import iso
 
 _RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "image/geotiff", "image/jp2", "image/x-")
@@ -115,7 +115,11 @@ def canonical_assets(
             for key, asset in listed.items()
             if _is_raster(asset)
         }
-        return _distinct(refine(properties, _without_twins(assets)))
+        refined = refine(properties, _without_twins(assets))
+        if refined and (found := angles(properties, listed)) is not None:
+            key, document = found
+            refined[key] = {**document, "href": resolve(document["href"])}
+        return _distinct(refined)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise SourceUnsupportedError("the item's assets cannot be read") from error
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tileserver.catalogue.documents import band_to_stac
+from tileserver.products.item import asset_document
 from tileserver.products.sentinel2.bands import (
     BY_NAME,
     OTHER,
@@ -13,6 +14,7 @@ from tileserver.products.sentinel2.bands import (
     canonical_band,
     spectral_info,
 )
+from tileserver.products.sentinel2.product import angles_of
 
 #: Landsat Collection 2 Level-2 surface reflectance (USGS LSDS-1619, table 6-1).
 _LANDSAT_SCALE, _LANDSAT_OFFSET = 2.75e-05, -0.2
@@ -30,12 +32,36 @@ def refine(
         properties: Of the foreign item.
         assets: In canonical form, by key.
     """
-    words = f"{properties.get('constellation', '')} {properties.get('platform', '')}".lower()
-    if re.search(r"sentinel[ -]2", words):
+    if _is_sentinel2(properties):
         return {k: _sentinel2(k, a, properties) for k, a in assets.items()}
     if str(properties.get("landsat:collection_number", "")) == "02":
         return {k: _landsat(a) for k, a in assets.items()}
     return assets
+
+
+def _is_sentinel2(properties: Mapping[str, Any]) -> bool:
+    words = f"{properties.get('constellation', '')} {properties.get('platform', '')}".lower()
+    return re.search(r"sentinel[ -]2", words) is not None
+
+
+def angles(
+    properties: Mapping[str, Any], listed: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, dict[str, Any]] | None:
+    """Return address and document of a Sentinel-2 item's sun and view angles, None without any.
+
+    They lie in the granule's metadata, which catalogues list under these keys.
+
+    Args:
+        properties: Of the foreign item.
+        listed: Its assets by key, as they are.
+    """
+    if not _is_sentinel2(properties):
+        return None
+    for key in ("granule_metadata", "granule-metadata"):
+        if "xml" in str(listed.get(key, {}).get("type")):
+            asset = angles_of(str(listed[key]["href"]))
+            return asset.key, asset_document(asset)
+    return None
 
 
 def _sentinel2(key: str, asset: dict[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
