@@ -107,11 +107,14 @@ class _AllDates(ABC):
             self._date = self._dates[number]
         self._layer.draw(number, scene)
 
+    def values(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return values of all dates, (outputs, pixels), and 1 where there are some, (pixels,)."""
+        self._end_date()
+        return self._result()
+
     def image(self) -> Image | None:
         """Return the picture of all dates, None where no pixel has a value."""
-        self._end_date()
-        values, there = self._result()
-        return coloured(self._brush.painter, values, there, self._brush.box)
+        return coloured(self._brush.painter, *self.values(), self._brush.box)
 
     def _end_date(self) -> None:
         if self._date >= 0 and self._layer.open < self._brush.pixels:

@@ -6,16 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from renderers.canvas import Canvas
 from renderers.compose import Brush, dates_target, needed
+from renderers.coverages import Coverage, coverage
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
-from renderers.image import Image, Raster
+from renderers.image import Image
 from renderers.job import CoverageJob, DrawJob, LayerJob, Spent
 from renderers.masks import Screen
-from renderers.mosaic import IndexSaver, Mosaic, Mosaicker, Wanted
+from renderers.mosaic import IndexSaver, Mosaicker, Wanted
 from renderers.paint import composite
 from renderers.targets import CanvasTarget
 from renderers.together import together
@@ -37,21 +36,6 @@ class Drawn(Generic[T]):
     """
 
     result: T
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Values on a grid and which scene each came from.
-
-    Attributes:
-        raster: The values.
-        source: int16, shape (height, width): number of the scene in the job, -1 for none.
-        complete: False when scenes were left out by the budget while pixels were still open.
-    """
-
-    raster: Raster
-    source: np.ndarray[tuple[int, ...], np.dtype[np.int16]]
     complete: bool
 
 
@@ -110,38 +94,15 @@ class Renderer:
         return Drawn(await loop.run_in_executor(self._pool, finish, image), complete)
 
     async def coverage(self, job: CoverageJob) -> Coverage:
-        """Return stored values, or physical ones where scenes differ in scale or offset.
+        """Return values on a grid; see `renderers.coverages.coverage`.
 
         Raises:
             BudgetExceededError: It would cost too much.
             SourceError: A source file could not be read.
             TimeoutError: The budget's seconds ran out.
         """
-        spent = Spent(job.budget)
-        scales = {self._scaling(job, band) for band in job.bands}
         async with asyncio.timeout(job.budget.seconds):
-            if None in scales or job.resampling != "nearest":
-                # Values of several processing baselines mean different things as stored.
-                mosaic = await self._mosaic.scaled(
-                    job.scenes, job.bands, job.geobox, job.resampling, spent, job.mask
-                )
-                scaling = [(1.0, 0.0)] * len(job.bands)
-            else:
-                mosaic = await self._mosaic.stored(
-                    job.scenes, job.bands, job.geobox, spent, job.mask
-                )
-                scaling = [self._scaling(job, band) or (1.0, 0.0) for band in job.bands]
-        return Coverage(
-            _raster(job.geobox, job.bands, mosaic, scaling), mosaic.source, mosaic.complete
-        )
-
-    @staticmethod
-    def _scaling(job: CoverageJob, band: str) -> tuple[float, float] | None:
-        """Return the (scale, offset) that all scenes share for a band, or None."""
-        found = {(s.bands[band].scale, s.bands[band].offset) for s in job.scenes if band in s.bands}
-        if len(found) > 1:
-            return None
-        return found.pop() if found else (1.0, 0.0)
+            return await coverage(job, self._mosaic, Spent(job.budget))
 
     async def _layer(
         self, layer: LayerJob, box: GeoBox, spent: Spent, finish: Callable[[Image | None], T]
@@ -170,18 +131,3 @@ def _painted(images: Sequence[Image | None]) -> Image | None:
         if image is not None:
             below = composite(below, image)
     return below
-
-
-def _raster(
-    geobox: GeoBox, bands: tuple[str, ...], mosaic: Mosaic, scaling: list[tuple[float, float]]
-) -> Raster:
-    valid = np.broadcast_to(mosaic.valid.view(np.bool_), mosaic.data.shape)
-    return Raster(
-        mosaic.data,
-        valid,
-        bands,
-        geobox,
-        None,
-        tuple(s for s, _ in scaling),
-        tuple(o for _, o in scaling),
-    )

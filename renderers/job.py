@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
-from renderers.rule import PLAIN, ClassMask, MosaicRule
+from renderers.rule import PLAIN, MosaicRule
 from renderers.scene import Scene
 from styles.model import Resampling, Style
+from styles.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,16 @@ class DrawJob:
 
 @dataclass(frozen=True, slots=True)
 class CoverageJob:
-    """Values of bands on one grid, first valid scene per pixel.
+    """Values on one grid: of bands, or of a program.
 
     Attributes:
-        scenes: In order of the mosaic.
-        bands: Names, in the order of the result.
+        scenes: In order of the mosaic (`MosaicRule.ordered`).
+        bands: Names, in the order of the result; with a program, those of its outputs.
         geobox: The grid.
         budget: What it may cost.
         resampling: `nearest` keeps stored values as they are; others interpolate physical ones.
-        mask: Which pixels of a scene are valid; None for all that have data.
+        rule: What becomes of several scenes at a pixel; their order is theirs already.
+        program: What to compute; None takes the bands as they are.
     """
 
     scenes: tuple[Scene, ...]
@@ -105,4 +107,5 @@ class CoverageJob:
     geobox: GeoBox
     budget: Budget
     resampling: Resampling = "nearest"
-    mask: ClassMask | None = None
+    rule: MosaicRule = PLAIN
+    program: Program | None = None

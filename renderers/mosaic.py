@@ -21,6 +21,7 @@ from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
 from renderers.geobox import GeoBox
 from renderers.job import Spent
+from renderers.kernels.fused import DRAWN
 from renderers.masks import Screen
 from renderers.painter import Painters, values_painter
 from renderers.plan import plan_read
@@ -32,7 +33,7 @@ from renderers.targets import StoredTarget, Target, TracedTarget
 from renderers.together import together
 from renderers.warp import CoordinateGrids, covered
 from styles.model import Resampling
-from styles.program import select
+from styles.program import Program, select
 
 T = TypeVar("T")
 
@@ -225,11 +226,25 @@ class Mosaicker:
         spent: Spent,
         mask: ClassMask | None = None,
     ) -> Mosaic:
-        """Return physical values, float32.
+        """Return physical values of bands, float32; see `computed`."""
+        return await self.computed(scenes, select(bands), geobox, how, spent, mask)
+
+    async def computed(
+        self,
+        scenes: Sequence[Scene],
+        program: Program,
+        geobox: GeoBox,
+        how: Resampling,
+        spent: Spent,
+        mask: ClassMask | None = None,
+    ) -> Mosaic:
+        """Return what a program makes of physical values, float32, one band for each output.
+
+        Pixels that have data of which the program makes no value are not valid.
 
         Args:
             scenes: In order of the mosaic.
-            bands: Names of the bands, in the order of the result.
+            program: What to compute.
             geobox: The target grid.
             how: How source pixels are interpolated.
             spent: What the job has cost so far; grows.
@@ -240,12 +255,11 @@ class Mosaicker:
             SourceError: A file could not be read.
         """
         spent.target(geobox)
-        painter = values_painter(select(bands))
-        canvas = Canvas(geobox, painter, self.painters)
+        canvas = Canvas(geobox, values_painter(program), self.painters)
         target = TracedTarget(canvas, geobox, self.screen(mask, geobox))
-        wanted = Wanted(scenes, painter.program.inputs, geobox, how).seen_through(mask)
+        wanted = Wanted(scenes, program.inputs, geobox, how).seen_through(mask)
         _, complete = await self.fill(wanted, target, spent, lambda: None)
-        valid = np.not_equal(canvas.state, 0).view(np.uint8)
+        valid = np.equal(canvas.state, DRAWN).view(np.uint8)
         return Mosaic(canvas.values, valid, target.source, complete)
 
     async def stored(
@@ -257,6 +271,9 @@ class Mosaicker:
         mask: ClassMask | None = None,
     ) -> Mosaic:
         """Return stored values of the nearest pixels, exactly, in the files' common dtype.
+
+        That is the type by the catalogue where it knows it, so that scenes which are not needed
+        are not opened for their type alone; a file that has another one widens it.
 
         Raises:
             BudgetExceededError: Before anything beyond the budget is read.
@@ -278,10 +295,13 @@ class Mosaicker:
         return None if mask is None else Screen(mask, box, self.painters)
 
     async def _common_dtype(self, scenes: Sequence[Scene], bands: Sequence[str]) -> np.dtype[Any]:
+        """Return the type that holds the values of all scenes, opening what nobody knows."""
         assets = [s.bands[b] for s in scenes for b in bands if b in s.bands]
-        files = await together(*(self._files.open(asset) for asset in assets))
-        dtypes = [np.dtype(file.index.info.dtype) for file in files]
-        return np.result_type(*dtypes) if dtypes else np.dtype(np.float32)
+        unknown = [asset for asset in assets if not asset.dtype]
+        files = await together(*(self._files.open(asset) for asset in unknown))
+        found = {asset.dtype for asset in assets if asset.dtype}
+        found |= {file.index.info.dtype for file in files}
+        return np.result_type(*sorted(found)) if found else np.dtype(np.float32)
 
     def _advance(self, progress: _Progress, wanted: Wanted, target: Target, spent: Spent) -> bool:
         """Draw the scenes that are in memory; False where the next one is not."""

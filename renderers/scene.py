@@ -55,6 +55,7 @@ class BandAsset:
         nodata: Stored value that means "no data", or None where the file itself says.
         grid: Where the pixels lie when the catalogue knows it; None asks the file.
         index: Stored read index, or None to build it on first touch.
+        dtype: NumPy name of the stored values' type as the catalogue knows it, "" asks the file.
     """
 
     ref: ObjectRef
@@ -65,6 +66,7 @@ class BandAsset:
     nodata: float | None = None
     grid: SourceGrid | None = None
     index: bytes | None = None
+    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class TracedTarget(CanvasTarget):
 
 
 class StoredTarget(_OnePicture):
-    """Stored values, in a type that holds those of all files."""
+    """Stored values, in a type that holds those of all files drawn."""
 
     def __init__(
         self, dtype: np.dtype[Any], bands: int, box: GeoBox, screen: Screen | None = None
@@ -97,7 +97,7 @@ class StoredTarget(_OnePicture):
         """Begin with all pixels open.
 
         Args:
-            dtype: Holds the values of all files.
+            dtype: Should hold the values of all files; a scene that needs more widens it.
             bands: How many.
             box: The target grid.
             screen: Hides pixels of scenes.
@@ -113,6 +113,9 @@ class StoredTarget(_OnePicture):
     def draw(self, number: int, scene: Drawable) -> None:
         """Copy one scene under what is already there."""
         found = scene.stored_tables()
+        wider = np.result_type(self.data.dtype, *found.dtypes)
+        if wider != self.data.dtype:
+            self.data = self.data.astype(wider)
         hidden = None if self._screen is None else self._screen.hidden(scene)
         if self.open == self.valid.size and set(found.dtypes) == {self.data.dtype.name}:
             # Nothing is there yet: the scene is written in its place at once.

@@ -1,6 +1,6 @@
 """How a mosaic is asked for: the `mosaic` parameter, and the setting of a collection. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -89,32 +89,85 @@ def rule_of(collection: Collection, asked: MosaicChoice | None) -> MosaicRule:
     return replace(choice.rule, clear=mask_of(own["mask"]))
 
 
-def picture_rule(
-    collection: Collection,
-    asked: MosaicChoice | None,
-    styles: LayerStyles,
-    style: Style,
+def whole_rule(
+    collection: Collection, asked: MosaicChoice | None, styles: LayerStyles
 ) -> MosaicRule:
-    """Return the rule of a picture in a style; see `rule_of`.
+    """Return a rule with the program that decides what is best; see `rule_of`.
 
     Raises:
-        InvalidParameterError: As there, or the style shows nothing that could be composed so.
+        InvalidParameterError: As there, or the style that decides has several values.
         UnknownStyleError: There is no style of which the greatest value should decide.
     """
     rule, best = rule_of(collection, asked), _chosen(collection, asked).best
-    if best:
-        decides = styles.style(collection, best).program
-        if decides.outputs != 1:
-            message = f"style {best} has more than one value, of which none is the greatest"
-            raise InvalidParameterError(message, parameter="mosaic")
-        return replace(rule, compose="best", best=decides)
-    if rule.compose != "first" and isinstance(style.colour, ClassColour):
-        message = f"style {style.id} shows classes, of which there is no {rule.compose}"
+    if not best:
+        return rule
+    decides = styles.style(collection, best).program
+    if decides.outputs != 1:
+        message = f"style {best} has more than one value, of which none is the greatest"
         raise InvalidParameterError(message, parameter="mosaic")
+    return replace(rule, compose="best", best=decides)
+
+
+def check_picture(rule: MosaicRule, style: Style) -> None:
+    """Refuse a rule by which a style has nothing to show.
+
+    Raises:
+        InvalidParameterError: It has not.
+    """
+    check_values(rule, style)
     if rule.compose == "count" and not isinstance(style.colour, RampColour):
         message = "count is shown by styles of one value with a range, such as 0 to 12"
         raise InvalidParameterError(message, parameter="mosaic")
-    return rule
+
+
+def check_values(rule: MosaicRule, style: Style) -> None:
+    """Refuse a rule by which a style's program has no values.
+
+    Raises:
+        InvalidParameterError: They are codes of classes, and dates of them are composed.
+    """
+    if composes(rule) and isinstance(style.colour, ClassColour):
+        message = f"style {style.id} shows classes, of which there is no {rule.compose}"
+        raise InvalidParameterError(message, parameter="mosaic")
+
+
+def composes(rule: MosaicRule) -> bool:
+    """Tell whether values of several dates become one, so that it is of no single scene."""
+    return rule.compose not in ("first", "best")
+
+
+def composed_bands(
+    collection: Collection, wanted: Sequence[str], rule: MosaicRule
+) -> tuple[str, ...]:
+    """Return the bands of a collection that are asked for, by any of their names.
+
+    Args:
+        collection: With its bands.
+        wanted: Names; () is all, without those of classes where dates are composed.
+        rule: What becomes of the dates.
+
+    Raises:
+        InvalidParameterError: There is no such band, or it holds classes, and dates of it are
+            composed.
+    """
+    classes = frozenset(
+        name for b in collection.bands if b.classes for name in (b.name, b.common_name) if name
+    )
+    if not wanted:
+        named = tuple(band.name for band in collection.bands)
+        named = tuple(n for n in named if n not in classes) if composes(rule) else named
+        if not named:
+            message = f"collection {collection.id} has no bands of which there are values"
+            raise InvalidParameterError(message, parameter="bands")
+        return named
+    for band in wanted:
+        if band not in collection.band_names:
+            message = f"collection {collection.id} has no band of that name"
+            raise InvalidParameterError(message, parameter="bands")
+        if composes(rule) and band in classes:
+            message = f"band {band} holds classes, of which there is no {rule.compose}"
+            raise InvalidParameterError(message, parameter="mosaic")
+    return tuple(wanted)
 
 
 def settings_key(collection: Collection) -> str:

@@ -1,5 +1,6 @@
 """The way of a request: cache, catalogue, renderer, encoder. Only this module knows the order."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +26,8 @@ from renderers.job import Budget, CoverageJob, DrawJob, LayerJob
 from renderers.paint import flatten
 from renderers.rule import MosaicRule
 from renderers.scene import Scene
-from renderers.together import together
-from renderers.values import computed
 from styles.model import Style
+from styles.program import Program
 from tileserver import area as areas
 from tileserver import timesearch, timetold
 from tileserver.catalogue.base import Area, Catalogue, Collection, DateSummary
@@ -40,7 +40,15 @@ from tileserver.errors import (
 from tileserver.etag import etag_matches
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
-from tileserver.mosaics import picture_rule, rule_of, settings_key
+from tileserver.mosaics import (
+    MosaicChoice,
+    check_picture,
+    check_values,
+    composed_bands,
+    settings_key,
+    whole_rule,
+)
+from tileserver.pointvalues import PointReader, PointValue
 from tileserver.request import (
     AUTO,
     CoverageRequest,
@@ -59,6 +67,11 @@ _KEPT = 8192
 #: Most points, and most scenes per point, that one request for values may name.
 MAX_POINTS = 1000
 MAX_DATES = 366
+
+#: Values that one coverage may have for each pixel of the largest picture.
+_VALUES_PER_PIXEL = 4
+
+_CHANNELS = ("red", "green", "blue")
 
 #: Most scenes of a place and time among which a mosaic's rule chooses, where it does not take the
 #: most recent ones: 2.4 ms to sort, and as many items to read the first time.
@@ -86,13 +99,20 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class PointValue:
-    """Physical values of one scene at one point; None where the scene has no data there."""
+class GridValues:
+    """Values on a grid.
 
-    scene: str
-    datetime: datetime | None
-    point: tuple[float, float]
-    values: dict[str, float | None]
+    Attributes:
+        raster: The values; `renderers.coverages.coverage` says which type they have. They are
+            physical ones where `scale` is 1 and `offset` 0. Its names are those of the bands as
+            they were asked, or of a style's outputs: its id, or `red`, `green` and `blue`.
+        units: Of the physical value of each band or output, "" for none.
+        headers: As those of a picture.
+    """
+
+    raster: Raster
+    units: tuple[str, ...]
+    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +130,14 @@ class _Search(NamedTuple):
 
     scenes: tuple[Scene, ...]
     cut: bool
+
+
+class _Wanted(NamedTuple):
+    """What a coverage is of: bands, or a program's outputs; see `GridValues`."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    program: Program | None = None
 
 
 class _Encoded(NamedTuple):
@@ -269,51 +297,66 @@ class Pipeline:
         headers = (*entry.headers, *asked.headers)
         return Picture(entry.body, entry.media_type, etag, False, headers)
 
-    async def coverage(self, request: CoverageRequest) -> Raster:
-        """Return stored values of bands on a grid, first valid scene per pixel.
-
-        Scenes come in the order of the collection's own rule, most recent first without one.
+    async def coverage(self, request: CoverageRequest) -> GridValues:
+        """Return values of bands, or of a style's program, on a grid; by the rule of the mosaic.
 
         Raises:
             RequestError: The request names what is not there or is too large.
             RenderError: A source file cannot be read.
         """
         collection = await self._catalogue.collection(request.collection)
-        bands = _bands(collection, request.bands)
-        area = areas.of_geobox(request.geobox)
-        async with self._admission.admit(request.geobox.width * request.geobox.height):
-            times = _choice(request.time, collection)
-            rule = times.over(rule_of(collection, None))
-            found = await self._search(collection, area, times, rule)
-            job = CoverageJob(found.scenes, bands, request.geobox, self._budget, mask=rule.clear)
+        times, rule = self._ruled(collection, request.time, request.mosaic)
+        values = self._wanted(collection, request, rule)
+        box = request.geobox
+        if box.width * box.height * len(values.names) > self._budget.pixels * _VALUES_PER_PIXEL:
+            most = self._budget.pixels * _VALUES_PER_PIXEL
+            raise TooLargeError(f"at most {most} values of all bands in one coverage")
+        async with self._admission.admit(box.width * box.height):
+            found = await self._search(collection, areas.of_geobox(box), times, rule)
+            job = CoverageJob(
+                found.scenes, values.names, box, self._budget, request.resampling, rule,
+                values.program,
+            )  # fmt: skip
             with _timed():
-                return (await self._renderer.coverage(job)).raster
+                drawn = await self._renderer.coverage(job)
+        headers = (*self._told([found], drawn.complete), (timetold.CHOICE, times.told))
+        return GridValues(drawn.raster, values.units, headers)
 
     async def values(self, request: ValuesRequest) -> list[PointValue]:
-        """Return physical values of bands at points, per scene, in the order of the mosaic.
+        """Return physical values of bands at points, by the rule of the mosaic.
+
+        Points follow one another as they were asked. Where dates are not composed each has the
+        values of up to `limit` scenes in the order of the mosaic; those without data there, or
+        which are not clear, are passed over. Of a composite it has one; see `PointValue`. A point
+        without any data has none.
 
         Raises:
-            RequestError: The request names what is not there or is too large.
+            RequestError: The request names what is not there, is too large, or takes longer than
+                one picture may.
             RenderError: A source file cannot be read.
         """
         if len(request.points) > MAX_POINTS or request.limit > MAX_DATES:
             raise TooLargeError(f"at most {MAX_POINTS} points and {MAX_DATES} scenes at once")
         collection = await self._catalogue.collection(request.collection)
         style = None if request.style is None else self._styles.style(collection, request.style)
-        bands = _bands(collection, request.bands if style is None else style.program.inputs)
-        times = _choice(request.time, collection)
-        rule = times.over(rule_of(collection, None))
+        program = None if style is None else style.program
+        wanted = request.bands if program is None else program.inputs
+        times, rule = self._ruled(collection, request.time, request.mosaic)
+        bands = composed_bands(collection, wanted, rule)
+        reader = PointReader(self._renderer, bands, rule, self._budget, program)
+        most = self._budget.scenes
+        if rule.compose == "first":
+            most = max(request.limit, most)
         out: list[PointValue] = []
         async with self._admission.admit():
-            for point in request.points:
-                geobox = _point_box(point, request.crs)
-                area = areas.of_geobox(geobox)
-                found = await self._search(collection, area, times, rule, request.limit)
-                for scene in found.scenes[: request.limit]:
-                    values = await self._values_of(scene, bands, geobox)
-                    if style is not None:
-                        values |= computed(style.program, values)
-                    out.append(PointValue(scene.id, scene.datetime, point, values))
+            with _timed():
+                async with asyncio.timeout(self._budget.seconds):
+                    for point in request.points:
+                        geobox = _point_box(point, request.crs)
+                        area = areas.of_geobox(geobox)
+                        found = await self._search(collection, area, times, rule, most)
+                        scenes = found.scenes[:most]
+                        out += await reader.read(scenes, point, geobox, request.limit)
         return out
 
     # The steps
@@ -346,9 +389,36 @@ class Pipeline:
         self, collection: Collection, layer: LayerRequest, request: PictureRequest
     ) -> _Resolved:
         style = self._styles.style(collection, layer.style)
-        times = _choice(request.time, collection, ruled=request.mosaic is not None)
-        rule = times.over(picture_rule(collection, request.mosaic, self._styles, style))
+        times, rule = self._ruled(collection, request.time, request.mosaic)
+        check_picture(rule, style)
         return _Resolved(collection, style, times, rule)
+
+    def _ruled(
+        self, collection: Collection, time: TimeRequest, mosaic: MosaicChoice | None
+    ) -> tuple[TimeChoice, MosaicRule]:
+        """Return which times of a collection answer, and the rule of their mosaic.
+
+        The one place where this is decided, for pictures, coverages and values alike.
+        """
+        times = _choice(time, collection, ruled=mosaic is not None)
+        return times, times.over(whole_rule(collection, mosaic, self._styles))
+
+    def _wanted(
+        self, collection: Collection, request: CoverageRequest, rule: MosaicRule
+    ) -> _Wanted:
+        if not request.style:
+            bands = composed_bands(collection, request.bands, rule)
+            units = {n: b.unit for b in collection.bands for n in (b.name, b.common_name)}
+            counted = rule.compose == "count"
+            return _Wanted(bands, tuple("" if counted else units[band] for band in bands))
+        if request.bands:
+            raise InvalidParameterError("bands or a style, not both", parameter="style")
+        style = self._styles.style(collection, request.style)
+        check_values(rule, style)
+        outputs = style.program.outputs
+        names = (style.id,) if outputs == 1 else _CHANNELS[:outputs]
+        unit = "" if rule.compose == "count" else style.unit
+        return _Wanted(names, (unit,) * outputs, style.program)
 
     def _check(self, request: PictureRequest) -> None:
         if len(request.layers) > self._max_layers:
@@ -386,14 +456,19 @@ class Pipeline:
                     DrawJob(tuple(jobs), request.geobox, self._budget),
                     lambda image: self._encode(image, request),
                 )
+        headers = self._told(found, drawn.complete)
+        entry = Entry(drawn.result.body, drawn.result.media_type, headers)
+        await self._tiles.set(key, entry)
+        return entry
+
+    def _told(self, found: Sequence[_Search], complete: bool) -> tuple[tuple[str, str], ...]:
+        """Return the headers that say what was drawn of what was found."""
         headers = [(timetold.DAYS, timetold.written([search.scenes for search in found]))]
         if any(search.cut for search in found):
             headers.append(("X-Tileserver-Incomplete", f"candidates={MAX_CANDIDATES}"))
-        elif not drawn.complete:
+        elif not complete:
             headers.append(("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"))
-        entry = Entry(drawn.result.body, drawn.result.media_type, tuple(headers))
-        await self._tiles.set(key, entry)
-        return entry
+        return tuple(headers)
 
     async def _search(
         self,
@@ -426,22 +501,6 @@ class Pipeline:
             image = flatten(image, request.background)
         return _Encoded(encoder.encode(image), chosen)
 
-    async def _values_of(
-        self, scene: Scene, bands: tuple[str, ...], geobox: GeoBox
-    ) -> dict[str, float | None]:
-        """Read the bands of one scene at one pixel, all at the same time."""
-        there = [band for band in bands if band in scene.bands]
-        with _timed():
-            values = await together(*(self._value_of(scene, band, geobox) for band in there))
-        return dict.fromkeys(bands) | dict(zip(there, values, strict=True))
-
-    async def _value_of(self, scene: Scene, band: str, geobox: GeoBox) -> float | None:
-        job = CoverageJob((scene,), (band,), geobox, self._budget)
-        raster = (await self._renderer.coverage(job)).raster
-        if not raster.valid[0, 0, 0]:
-            return None
-        return float(raster.data[0, 0, 0]) * raster.scale[0] + raster.offset[0]
-
 
 def _choice(time: TimeRequest, collection: Collection, *, ruled: bool = False) -> TimeChoice:
     return choose(time, collection, datetime.now(UTC).date(), ruled=ruled)
@@ -457,16 +516,6 @@ def _timed() -> Iterator[None]:
         # task holds the error: that circle kept gigabytes of half-drawn pictures alive.
         clear_frames(error.__traceback__)
         raise TimedOutError("the request took longer than the server allows") from error
-
-
-def _bands(collection: Collection, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    if not wanted:
-        return tuple(band.name for band in collection.bands)
-    for band in wanted:
-        if band not in collection.band_names:
-            message = f"collection {collection.id} has no band of that name"
-            raise InvalidParameterError(message, parameter="bands")
-    return wanted
 
 
 def _point_box(point: tuple[float, float], crs: str) -> GeoBox:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from renderers.geobox import GeoBox
-from styles.model import Style
+from styles.model import Resampling, Style
 from tileserver.mosaics import MosaicChoice
 from tileserver.timeaxis import UNSAID, TimeRequest
 
@@ -61,12 +61,28 @@ class PictureRequest:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRequest:
-    """Values of bands on a grid. Bands by any of their names; () is all of the collection."""
+    """Values on a grid: of bands, or of a style's program before it has colours.
+
+    Attributes:
+        collection: Collection id.
+        bands: By any of their names; () is all, without bands of classes where dates are composed.
+            Left () with a style.
+        geobox: The target grid.
+        time: Items of these times; by default what the collection's own default is.
+        mosaic: Which scene gives the value where several lie; None takes the collection's own
+            rule. Bands and programs follow it as pictures do.
+        resampling: How source pixels become target pixels. `nearest` keeps stored values.
+        style: Whose program's outputs are wanted instead of bands, by its id or whole; "" for
+            none.
+    """
 
     collection: str
     bands: tuple[str, ...]
     geobox: GeoBox
     time: TimeRequest = UNSAID
+    mosaic: MosaicChoice | None = None
+    resampling: Resampling = "nearest"
+    style: str | Style = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +95,12 @@ class ValuesRequest:
         points: (x, y) in `crs`.
         crs: Canonical CRS name, x/y order.
         time: Items of these times; by default what the collection's own default is.
-        limit: At most this many scenes, most recent first.
+        limit: At most so many scenes with data for each point, in the order of the mosaic. A
+            composite of dates is one value, whatever the limit.
         style: Whose values are asked, beside those of its bands, which replace `bands`; None for
             bands alone.
+        mosaic: Which scenes come first and which pixels count, or what becomes of the dates; None
+            takes the collection's own rule.
     """
 
     collection: str
@@ -91,6 +110,7 @@ class ValuesRequest:
     time: TimeRequest = UNSAID
     limit: int = 1
     style: Style | None = None
+    mosaic: MosaicChoice | None = None
 
 
 def cache_key(

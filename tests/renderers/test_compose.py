@@ -17,7 +17,7 @@ from renderers.draw import Renderer
 from renderers.errors import BudgetExceededError
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
-from renderers.job import Budget, DrawJob, LayerJob
+from renderers.job import Budget, CoverageJob, DrawJob, LayerJob
 from renderers.readers.registry import default_registry
 from renderers.rule import ClassMask, MosaicRule
 from renderers.scene import BandAsset, Scene
@@ -293,3 +293,35 @@ async def test_a_tile_is_a_crop_of_a_larger_one(renderer, write, place, name):
         piece = await picture(renderer, scenes, rule, tile)
         expected = whole[row : row + 128, column : column + 128]
         np.testing.assert_array_equal(piece, expected)
+
+
+@pytest.mark.parametrize("compose", ["mean", "median", "min", "max", "count"])
+async def test_bands_are_composed_each_by_itself(renderer, dates, compose):
+    """A date that lacks one band counts for the others."""
+    scenes, pixels = dates
+    scenes = [scenes[0], *(replace(s, bands=dict(list(s.bands.items())[1:])) for s in scenes[1:])]
+    rule = MosaicRule(compose=compose, by="scene")
+    job = CoverageJob(tuple(rule.ordered(scenes)), ("red", "nir"), BOX, Budget(), rule=rule)
+    found = (await renderer.coverage(job)).raster
+    red = pixels[0]["red"]
+    np.testing.assert_array_equal(found.valid[0], red != 0)
+    np.testing.assert_array_equal(found.data[0], (red != 0) * 1.0 if compose == "count" else red)
+    stack = np.stack([p["nir"] for p in pixels])
+    how = {"count": len, "mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
+    expected = len(stack) if compose == "count" else how[compose](stack, axis=0)
+    np.testing.assert_allclose(found.data[1], np.broadcast_to(expected, red.shape), rtol=1e-6)
+    assert found.valid[1].all()
+
+
+async def test_the_best_date_gives_all_bands(renderer, dates):
+    scenes, _ = dates
+    rule = MosaicRule(compose="best", best=NIR)
+    job = CoverageJob(tuple(rule.ordered(scenes)), ("nir", "red"), BOX, Budget(), rule=rule)
+    found = (await renderer.coverage(job)).raster
+    red, nir = stacks(dates, rule)
+    there = ~np.isnan(red)
+    chosen = np.argmax(np.where(there, nir, -1), axis=0)[None]
+    np.testing.assert_array_equal(found.valid[0], there.any(axis=0))
+    for row, stack in zip(found.data, (nir, red), strict=True):
+        expected = np.nan_to_num(np.take_along_axis(stack, chosen, 0)[0])
+        np.testing.assert_array_equal(row, expected)

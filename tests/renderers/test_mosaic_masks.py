@@ -1,6 +1,7 @@
 """Pixels that do not count are seen through, and no scene is asked that earlier ones cover."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -178,3 +179,29 @@ async def test_what_a_mask_costs_counts(make, files, pool):
             spent = Spent(Budget())
             await mosaicker.scaled(scenes, ["red"], BOX, "nearest", spent, mask)
             assert spent.source_pixels == pixels
+
+
+async def test_the_catalogue_knows_types_and_nothing_is_opened_for_them(make, files, pool):
+    scenes = [make(str(number), piece(number + 5)) for number in range(3)]
+    known = [
+        replace(s, bands={k: replace(b, dtype="uint16") for k, b in s.bands.items()})
+        for s in scenes
+    ]
+    found = await Mosaicker(files, pool).stored(known, ["red"], BOX, Spent(Budget()))
+    assert (found.data.dtype, (found.data == 5).all()) == (np.uint16, True)
+    opened = [files.known(scene.bands["red"]) is not None for scene in scenes]
+    assert opened == [True, False, False]
+    found = await Mosaicker(files, pool).stored(scenes, ["red"], BOX, Spent(Budget()))
+    assert all(files.known(scene.bands["red"]) is not None for scene in scenes)
+
+
+async def test_a_file_of_another_type_than_the_catalogue_says_widens_the_values(make, files, pool):
+    holes = piece(300)
+    holes[:9] = 0
+    scenes = [make("a", holes), make("b", piece(70_000 - 5000))]
+    wrong = [
+        replace(s, bands={k: replace(b, dtype="uint8") for k, b in s.bands.items()}) for s in scenes
+    ]
+    found = await Mosaicker(files, pool).stored(wrong, ["red"], BOX, Spent(Budget()))
+    assert found.data.dtype == np.uint16
+    np.testing.assert_array_equal(found.data[0], np.where(holes == 0, 65_000, 300))

@@ -7,10 +7,17 @@ from hypothesis import strategies as st
 
 from renderers.rule import ClassMask, MosaicRule
 from styles.registry import StyleRegistry
-from tileserver.catalogue.base import BandInfo, Collection
+from tileserver.catalogue.base import BandInfo, ClassInfo, Collection
 from tileserver.errors import InvalidParameterError, UnknownStyleError
 from tileserver.layers import LayerStyles
-from tileserver.mosaics import MosaicChoice, parse_mosaic, picture_rule, rule_of
+from tileserver.mosaics import (
+    MosaicChoice,
+    check_picture,
+    composed_bands,
+    parse_mosaic,
+    rule_of,
+    whole_rule,
+)
 from tileserver.products.sentinel2.product import TEMPLATES
 
 
@@ -55,19 +62,41 @@ SENSOR = Collection("c", "C", bands=(*BANDS, BandInfo("SCL")), styles=("ndvi",))
     ],
 )
 def test_what_a_style_does_not_show_is_refused(text, style, word):
+    def ask():
+        rule = whole_rule(SENSOR, parse_mosaic(text), STYLES)
+        check_picture(rule, STYLES.style(SENSOR, style))
+
     with pytest.raises(InvalidParameterError, match=word) as caught:
-        picture_rule(SENSOR, parse_mosaic(text), STYLES, STYLES.style(SENSOR, style))
+        ask()
     assert caught.value.parameter == "mosaic"
 
 
 def test_a_style_decides_by_its_program():
-    style = STYLES.style(SENSOR, "true-color")
-    rule = picture_rule(SENSOR, parse_mosaic("max:ndvi"), STYLES, style)
+    rule = whole_rule(SENSOR, parse_mosaic("max:ndvi"), STYLES)
     assert rule == MosaicRule(compose="best", best=STYLES.style(SENSOR, "ndvi").program)
     with pytest.raises(UnknownStyleError):
-        picture_rule(SENSOR, parse_mosaic("max:nothing"), STYLES, style)
+        whole_rule(SENSOR, parse_mosaic("max:nothing"), STYLES)
     own = replace(SENSOR, extra={"mosaic": {"rule": "max:ndvi"}})
-    assert picture_rule(own, None, STYLES, style) == rule
+    assert whole_rule(own, None, STYLES) == rule
+
+
+def test_codes_of_classes_are_never_composed():
+    cover = BandInfo("SCL", classes=(ClassInfo(4, "vegetation", (0, 160, 0, 255)),))
+    sensor = replace(SENSOR, bands=(BandInfo("B04", "red"), cover))
+    for rule in (MosaicRule(), MosaicRule("least-recent")):
+        assert composed_bands(sensor, (), rule) == ("B04", "SCL")
+    median = MosaicRule(compose="median")
+    assert composed_bands(sensor, (), median) == ("B04",)
+    assert composed_bands(sensor, ("red",), median) == ("red",)
+    for wanted, rule, parameter in (
+        (("SCL",), median, "mosaic"),
+        (("B99",), MosaicRule(), "bands"),
+    ):
+        with pytest.raises(InvalidParameterError) as caught:
+            composed_bands(sensor, wanted, rule)
+        assert caught.value.parameter == parameter
+    with pytest.raises(InvalidParameterError):
+        composed_bands(replace(sensor, bands=(cover,)), (), median)
 
 
 def test_nothing_is_the_collection_s_own():

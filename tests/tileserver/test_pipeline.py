@@ -12,9 +12,18 @@ from support.pictures import pixels
 from support.rasters import OFFSET, SCALE, TILE, ramp, tile_url, wedge
 
 from renderers.draw import Renderer
+from styles.inline import formula_style
 from tileserver import pipeline as module
-from tileserver.errors import InvalidParameterError, TooLargeError, UnknownCollectionError
+from tileserver.errors import (
+    InvalidParameterError,
+    RequestError,
+    TimedOutError,
+    TooLargeError,
+    UnknownCollectionError,
+)
+from tileserver.mosaics import parse_mosaic
 from tileserver.pipeline import MAX_POINTS
+from tileserver.pointvalues import Origin
 from tileserver.request import CoverageRequest, ValuesRequest
 from tileserver.services import open_tools
 from tileserver.timeaxis import parse_time
@@ -56,7 +65,7 @@ def asked(bands=(), tile=TILE, when=None, size=256):
 
 async def test_most_recent_first_and_nodata_seen_through(two_dates):
     async with running(two_dates.settings) as app:
-        raster = await app.services.pipeline.coverage(asked())
+        raster = (await app.services.pipeline.coverage(asked())).raster
     assert raster.data.dtype == np.uint16
     assert raster.names == raster.names[:1]
     assert raster.valid.all()
@@ -67,9 +76,11 @@ async def test_most_recent_first_and_nodata_seen_through(two_dates):
 
 async def test_a_time_shows_the_scenes_of_that_time(two_dates):
     async with running(two_dates.settings) as app:
-        old = await app.services.pipeline.coverage(asked(when="2024-06-01"))
-        new = await app.services.pipeline.coverage(asked(when="2024-06-10"))
-        none = await app.services.pipeline.coverage(asked(when="2024-06-05"))
+        pipeline = app.services.pipeline
+        old, new, none = [
+            (await pipeline.coverage(asked(when=day))).raster
+            for day in ("2024-06-01", "2024-06-10", "2024-06-05")
+        ]
     np.testing.assert_array_equal(old.data[0], ramp())
     np.testing.assert_array_equal(new.valid[0], wedge(1) == 1)
     assert not none.valid.any()
@@ -131,7 +142,7 @@ async def test_a_collection_s_own_rule_holds_for_pictures_coverages_and_version(
         collection = await local.collection("heights")
         await local.put_collection(replace(collection, extra={"mosaic": {"rule": "least-recent"}}))
         assert (await app.get(tile_url())).content == old
-        raster = await app.services.pipeline.coverage(asked())
+        raster = (await app.services.pipeline.coverage(asked())).raster
         np.testing.assert_array_equal(raster.data[0], ramp())
         assert await app.services.pipeline.version("heights") != token
 
@@ -156,7 +167,7 @@ async def test_pixels_that_are_not_clear_are_seen_through(two_dates):
         own = {"mask": mask, "rule": "clear"}
         await local.put_collection(replace(collection, extra={"mosaic": own}))
         np.testing.assert_array_equal(pixels((await app.get(tile_url())).content), old)
-        raster = await app.services.pipeline.coverage(asked())
+        raster = (await app.services.pipeline.coverage(asked())).raster
         np.testing.assert_array_equal(raster.valid[0], counts)
         np.testing.assert_array_equal(raster.data[0], ramp() * counts)
 
@@ -186,6 +197,94 @@ async def test_dates_are_composed(two_dates):
         assert len({m.tobytes() for m in (median, most, least, old, both)}) == 5
 
 
+async def test_coverages_follow_the_rule_of_the_request(two_dates):
+    new, old = wedge(1) == 1, ramp() * SCALE + OFFSET
+    young = 40_000 * SCALE + OFFSET
+    expected = {
+        "least-recent": old,
+        "nearest:2024-06-09": np.where(new, young, old),
+        "mean": np.where(new, (old + young) / 2, old),
+        "median": np.where(new, (old + young) / 2, old),
+        "min": np.where(new, np.minimum(old, young), old),
+        "max": np.where(new, np.maximum(old, young), old),
+        "count": np.where(new, 2, 1),
+        "max:values": np.where(new, np.maximum(old, young), old),
+    }
+    async with running(two_dates.settings) as app:
+        ask = app.services.pipeline.coverage
+        for text, values in expected.items():
+            found = (await ask(replace(asked(), mosaic=parse_mosaic(text)))).raster
+            assert found.valid.all()
+            physical = found.data[0] * found.scale[0] + found.offset[0]
+            np.testing.assert_allclose(physical, values, rtol=1e-6)
+            styled = replace(asked(), style="values", mosaic=parse_mosaic(text))
+            shown = (await ask(styled)).raster
+            assert (shown.names, shown.data.dtype) == (("values",), np.float32)
+            np.testing.assert_allclose(shown.data[0], values, rtol=1e-6)
+        smooth = (await ask(replace(asked(size=128), resampling="average"))).raster
+        # Each scene is averaged for itself: where any of the newer one's pixels are, these count.
+        some, blocks = (a.reshape(128, 2, 128, 2) for a in (new, old))
+        averages = np.where(some.any(axis=(1, 3)), young, blocks.mean(axis=(1, 3)))
+        np.testing.assert_allclose(smooth.data[0], averages, rtol=1e-6)
+
+
+async def test_what_coverages_say_of_themselves(two_dates):
+    async with running(two_dates.settings) as app:
+        ask = app.services.pipeline.coverage
+        plain = await ask(asked())
+        assert dict(plain.headers)[CHOICE] == "default latest"
+        assert dict(plain.headers)[DAYS] == "2024-06-10 2024-06-01"
+        for wrong in (
+            {"bands": ("b1",), "style": "values"},
+            {"mosaic": parse_mosaic("clear")},
+            {"mosaic": parse_mosaic("max:truecolour")},
+        ):
+            with pytest.raises(RequestError):
+                await ask(replace(asked(), **wrong))
+
+
+async def test_values_are_those_of_coverages_by_every_rule(two_dates):
+    """What is computed scene by scene is what the kernels compute."""
+    await two_dates.add(two_dates.raster("later.tif", wedge(50_000)[::-1]), 10)
+    await two_dates.add(two_dates.raster("last.tif", np.full((256, 256), 9, np.uint16)), 20)
+    box = mercator_tile(*TILE)
+    places = [(0, 0), (0, 255), (255, 0), (255, 255), (100, 40), (100, 200)]
+    points = tuple(box.transform @ (column + 0.5, row + 0.5) for row, column in places)
+    async with running(two_dates.settings) as app:
+        pipeline = app.services.pipeline
+        (band,) = (await pipeline.layer("heights")).collection.bands
+        name, style = band.name, formula_style(f"{band.name} * 2")
+        for text in (
+            "least-recent", "nearest:2024-06-12,by:scene", "mean", "mean,by:scene", "median",
+            "min", "max", "count", "count,dates:2", "max:values", "least-recent,max:values",
+        ):  # fmt: skip
+            rule = parse_mosaic(text)
+            raster = (await pipeline.coverage(replace(asked(), mosaic=rule))).raster
+            request = ValuesRequest(
+                "heights", (), points, "EPSG:3857", limit=1, style=style, mosaic=rule
+            )
+            found = await pipeline.values(request)
+            assert [value.point for value in found] == list(points)
+            for (row, column), value in zip(places, found, strict=True):
+                there = value.values[name]
+                if rule.rule.compose != "count":
+                    assert value.values["expression"] == pytest.approx(2 * there, rel=1e-6)
+                expected = raster.data[0, row, column] * raster.scale[0] + raster.offset[0]
+                assert there == pytest.approx(expected, rel=1e-6), text
+                assert bool(value.scene) == (rule.rule.compose in ("first",))
+                if rule.rule.compose == "count":
+                    assert len(value.origins) == there
+
+
+async def test_many_points_have_one_time_limit(two_dates):
+    settings = two_dates.with_settings(max_seconds=0.001)
+    async with running(settings) as app:
+        point = mercator_tile(*TILE).transform @ (3.5, 200.5)
+        request = ValuesRequest("heights", (), (point,) * MAX_POINTS, "EPSG:3857")
+        with pytest.raises(TimedOutError):
+            await app.services.pipeline.values(request)
+
+
 async def test_a_rule_that_cannot_see_all_scenes_says_so(two_dates, monkeypatch):
     monkeypatch.setattr(module, "MAX_CANDIDATES", 1)
     name = "x-tileserver-incomplete"
@@ -210,7 +309,7 @@ async def test_outside_the_data_a_tile_is_transparent(two_dates, tile):
 async def test_a_stored_type_is_kept(stock):
     await stock.add(stock.raster("a.tif", np.full((256, 256), -7, np.int16), nodata=-99), 1)
     async with running(stock.settings) as app:
-        raster = await app.services.pipeline.coverage(asked())
+        raster = (await app.services.pipeline.coverage(asked())).raster
     assert raster.data.dtype == np.int16
     assert (raster.data == -7).all()
 
@@ -222,12 +321,17 @@ async def test_values_are_those_of_rasterio(two_dates):
     request = ValuesRequest("heights", (), points, "EPSG:3857", limit=2)
     async with running(two_dates.settings) as app:
         found = await app.services.pipeline.values(request)
-    assert [v.scene for v in found] == ["new", "old"] * len(points)
-    for value in found:
-        with rasterio.open(two_dates.folder / f"{value.scene}.tif") as source:
-            (stored,) = next(source.sample([value.point]))
-            expected = None if stored == 0 else stored * source.scales[0] + source.offsets[0]
-        assert list(value.values.values()) == [expected]
+    expected = []
+    for point in points:
+        for scene in ("new", "old"):
+            with rasterio.open(two_dates.folder / f"{scene}.tif") as source:
+                (stored,) = next(source.sample([point]))
+                physical = stored * source.scales[0] + source.offsets[0]
+            if stored:
+                expected.append((scene, point, [physical]))
+    assert len(expected) < 2 * len(points)  # some lie where the newer one has nothing
+    assert [(v.scene, v.point, list(v.values.values())) for v in found] == expected
+    assert all(v.origins == (Origin(v.scene, v.datetime),) for v in found)
 
 
 async def test_what_cannot_be_asked_is_told(two_dates):
@@ -270,9 +374,10 @@ async def test_lists_and_periods_show_the_scenes_of_their_days(two_dates):
     await two_dates.add(two_dates.raster("mid.tif", np.full((256, 256), 20_000, np.uint16)), 5)
     async with running(two_dates.settings) as app:
         ask = app.services.pipeline.coverage
-        both = await ask(asked(when="2024-06-01,2024-06-10"))
-        steps = await ask(asked(when="2024-06-01/2024-06-10/P9D"))
-        last = await ask(asked(when="P6D/current"))
+        both, steps, last = [
+            (await ask(asked(when=when))).raster
+            for when in ("2024-06-01,2024-06-10", "2024-06-01/2024-06-10/P9D", "P6D/current")
+        ]
     np.testing.assert_array_equal(both.data[0], np.where(wedge(1) == 1, 40_000, ramp()))
     np.testing.assert_array_equal(both.data, steps.data)
     np.testing.assert_array_equal(last.data[0], np.where(wedge(1) == 1, 40_000, 20_000))

@@ -32,6 +32,11 @@ MARGIN = 0.001
 #: Start and end that items without any time carry, because STAC wants an interval.
 TIMELESS = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
 
+#: Those of STAC's data types that rasters here have; NumPy calls them the same.
+_TYPES = frozenset(
+    ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
+)
+
 
 class StoredIndex(NamedTuple):
     """A read index of the file behind one asset, with the identity the file had.
@@ -201,5 +206,12 @@ def _bands(
                 nodata=None if nodata is None else float(nodata),
                 grid=grid,
                 index=None if index is None else index.data,
+                dtype=_dtype(band),
             ),
         )
+
+
+def _dtype(band: Mapping[str, Any]) -> str:
+    """Return the type of a band's stored values by its NumPy name, "" where STAC's is no such."""
+    told = band.get("data_type")
+    return told if told in _TYPES else ""

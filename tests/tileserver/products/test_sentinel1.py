@@ -303,7 +303,7 @@ async def test_a_map_shows_each_pixel_where_gdal_s_spline_puts_it(real, safe, tm
     box = mercator_tile(*tile_at(9.0, 46.3, zoom))
     async with running(settings) as app:
         asked = CoverageRequest("sentinel-1-grd", ("vv", "vh"), box)
-        raster = await app.services.pipeline.coverage(asked)
+        raster = (await app.services.pipeline.coverage(asked)).raster
     column, row, inside = gdal_pixels(box, list(control_points(real / f"{NAME}.SAFE")))
     valid = np.broadcast_to(raster.valid, raster.data.shape) != 0
     for data, seen, number in zip(raster.data, valid, (1, 2), strict=True):
@@ -376,7 +376,7 @@ async def test_calibrated_bands_are_those_of_the_tables(real, calibrated, tmp_pa
     async with running(settings) as app:
         collection = await app.services.catalogue.collection("sentinel-1-grd")
         asked = CoverageRequest("sentinel-1-grd", names, box)
-        raster = await app.services.pipeline.coverage(asked)
+        raster = (await app.services.pipeline.coverage(asked)).raster
     assert [b.name for b in collection.bands] == list(names)
     column, row, inside = gdal_pixels(box, list(control_points(real / f"{NAME}.SAFE")))
     stored = amplitudes(1).astype(np.float64)
@@ -420,11 +420,11 @@ async def test_a_far_zoom_of_a_large_image_is_kept_and_stays_what_it_is(real, ca
         "sentinel-1-grd", ("vv", "vv_sigma0", "vv_gamma0"), mercator_tile(*tile_at(9.0, 46.3, 6))
     )
     async with running(settings) as app:
-        first = await app.services.pipeline.coverage(asked)
+        first = (await app.services.pipeline.coverage(asked)).raster
         await app.services.files.settled()
         assert app.services.figures()["pyramids"]["made"] > 0
     async with running(settings) as app:
-        again = await app.services.pipeline.coverage(asked)
+        again = (await app.services.pipeline.coverage(asked)).raster
         assert app.services.stores.requests == 0
     valid = (np.broadcast_to(first.valid & again.valid, first.data.shape) != 0).all(axis=0)
     assert valid.sum() > 1000

@@ -4,9 +4,8 @@ They are read at the centre of the pixel, in full resolution; no map is drawn fo
 """
 
 import asyncio
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from fastapi import Request, Response
@@ -15,7 +14,7 @@ from renderers.crs import WGS84, transform_points
 from styles.model import Style
 from tileserver import errors
 from tileserver.catalogue.base import Collection
-from tileserver.pipeline import Pipeline, PointValue
+from tileserver.pipeline import Pipeline
 from tileserver.protocols.wms.errors import InvalidPointError, LayerNotQueryableError
 from tileserver.protocols.wms.getmap import MapView
 from tileserver.protocols.wms.infoformats import INFO_FORMATS, Feature
@@ -76,6 +75,19 @@ class GetFeatureInfo:
         formula = style if isinstance(style, Style) else None
         return cls(view, layers, x, y, media_type, _count(kvp.text("FEATURE_COUNT")), formula)
 
+    def values_of(self, collection: Collection) -> ValuesRequest:
+        """Return what the pipeline is asked of one layer: by the rule of the map."""
+        return ValuesRequest(
+            collection.id,
+            (),
+            ((self.x, self.y),),
+            self.view.crs.canonical,
+            self.view.time,
+            self.count,
+            self.formula,
+            self.view.mosaic,
+        )
+
 
 async def get_feature_info(request: Request, kvp: Kvp, version: Version) -> Response:
     """Answer GetFeatureInfo; where there is no data the answer is an empty one.
@@ -88,7 +100,10 @@ async def get_feature_info(request: Request, kvp: Kvp, version: Version) -> Resp
     context = services(request)
     asked = GetFeatureInfo.decode(kvp, context.settings, version)
     shown = (layer.collection for layer in asked.view.layers)
-    times = {t.collection.id: t for t in await check_time(shown, asked.view.time, context.pipeline)}
+    view = asked.view
+    ruled = view.mosaic is not None
+    checked = await check_time(shown, view.time, context.pipeline, ruled=ruled)
+    times = {layer.collection.id: layer for layer in checked}
     queried = [times[name] for name in asked.layers]
     try:
         async with while_client_waits(request), asyncio.timeout(context.settings.max_seconds):
@@ -105,9 +120,11 @@ def _days(features: Sequence[Feature], layer: LayerTimes) -> list[str]:
     """Return the days of a layer's features, each once."""
     return list(
         dict.fromkeys(
-            feature.datetime.date().isoformat()
+            origin.datetime.date().isoformat()
             for feature in features
-            if feature.layer == layer.collection.id and feature.datetime
+            if feature.layer == layer.collection.id
+            for origin in feature.found.origins
+            if origin.datetime
         )
     )
 
@@ -137,48 +154,10 @@ async def find_features(
     for collection, choice in layers:
         units = {band.name: band.unit for band in collection.bands if band.unit}
         features += [
-            Feature(
-                collection.id, found.scene, found.datetime, choice.told, *place, found.values, units
-            )
-            for found in await _values(asked, collection, pipeline)
+            Feature(collection.id, found, choice.told, *place, units)
+            for found in await pipeline.values(asked.values_of(collection))
         ]
     return features
-
-
-async def _values(
-    asked: GetFeatureInfo, collection: Collection, pipeline: Pipeline
-) -> list[PointValue]:
-    """Return the first scenes with data at the point, as many as were asked for.
-
-    The catalogue finds scenes by their outline, and some have no data in it: then older ones are
-    looked into as well, as the map shows what lies under such gaps.
-    """
-    limit = asked.count
-    while True:
-        request = ValuesRequest(
-            collection.id,
-            (),
-            ((asked.x, asked.y),),
-            asked.view.crs.canonical,
-            asked.view.time,
-            limit,
-            asked.formula,
-        )
-        found = await pipeline.values(request)
-        with_data = [value for value in map(_finite, found) if _has_data(value)]
-        if len(with_data) >= asked.count or len(found) < limit or limit >= MOST_SCENES:
-            return with_data[: asked.count]
-        limit = min(4 * limit, MOST_SCENES)
-
-
-def _finite(value: PointValue) -> PointValue:
-    """Return a value with None for what is no number: JSON has no other word for it."""
-    kept = {k: v if v is not None and math.isfinite(v) else None for k, v in value.values.items()}
-    return replace(value, values=kept)
-
-
-def _has_data(value: PointValue) -> bool:
-    return any(v is not None for v in value.values.values())
 
 
 def _on_earth(asked: GetFeatureInfo) -> tuple[float, float] | None:

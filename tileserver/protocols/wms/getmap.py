@@ -10,7 +10,7 @@ from renderers.geobox import Bounds, GeoBox
 from tileserver import errors
 from tileserver.crs import OgcCrs, parse_crs
 from tileserver.formulas import parse_style
-from tileserver.mosaics import parse_mosaic
+from tileserver.mosaics import MosaicChoice, parse_mosaic
 from tileserver.protocols.wms.times import check_time, picture_warnings
 from tileserver.protocols.wms.version import Version
 from tileserver.request import LayerRequest, PictureRequest
@@ -91,16 +91,18 @@ class MapView:
         crs: Of the box.
         geobox: The pixel grid, x/y order.
         time: Of all layers.
+        mosaic: Of all layers; None takes each one's own rule.
     """
 
     layers: tuple[LayerRequest, ...]
     crs: OgcCrs
     geobox: GeoBox
     time: TimeRequest
+    mosaic: MosaicChoice | None
 
     @classmethod
     def decode(cls, kvp: Kvp, settings: Settings, version: Version) -> "MapView":
-        """Read LAYERS, STYLES (or EXPRESSION), CRS or SRS, BBOX, WIDTH, HEIGHT and TIME.
+        """Read LAYERS, STYLES (or EXPRESSION), CRS or SRS, BBOX, WIDTH, HEIGHT, TIME and MOSAIC.
 
         Raises:
             RequestError: In all its ways.
@@ -110,13 +112,14 @@ class MapView:
         box = kvp.required("BBOX", _box)
         bounds = crs.to_xy(box) if version.definition_order else box
         time = kvp.optional("TIME", lambda text: parse_time(text, parameter="TIME"), UNSAID)
+        mosaic = kvp.optional("MOSAIC", lambda text: parse_mosaic(text, parameter="MOSAIC"), None)
         width = _size(kvp, "WIDTH", settings.max_width)
         height = _size(kvp, "HEIGHT", settings.max_height)
         try:
             geobox = GeoBox.from_bounds(bounds, width, height, crs.canonical)
         except ValueError as error:  # pixels too small for floats
             raise errors.InvalidParameterError("BBOX is too small", parameter="BBOX") from error
-        return cls(layers, crs, geobox, time)
+        return cls(layers, crs, geobox, time, mosaic)
 
 
 async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
@@ -125,12 +128,7 @@ async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
     try:
         view = MapView.decode(kvp, context.settings, version)
         canvas = Canvas.decode(kvp, context.settings)
-        asked = replace(
-            canvas.picture(view.layers, view.geobox, view.time),
-            mosaic=kvp.optional(
-                "MOSAIC", lambda text: parse_mosaic(text, parameter="MOSAIC"), None
-            ),
-        )
+        asked = replace(canvas.picture(view.layers, view.geobox, view.time), mosaic=view.mosaic)
         times = await check_time(
             (layer.collection for layer in view.layers),
             view.time,

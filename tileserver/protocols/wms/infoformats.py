@@ -5,55 +5,64 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 
 from lxml import etree
 
+from tileserver.pointvalues import PointValue
 from tileserver.timeaxis import iso
 from tileserver.web.xml import Writer, clean, serialise
 
 GML = "http://www.opengis.net/gml"
 WFS = "http://www.opengis.net/wfs"
 
-_OWN = ("layer", "scene", "datetime", "chosen")
+_OWN = ("layer", "scene", "datetime", "chosen", "mosaic")
 _NO_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What one scene holds at the point that was asked about.
+    """What a layer holds at the point that was asked about: of one scene, or of several dates.
 
     Attributes:
         layer: Collection id.
-        scene: Scene id.
-        datetime: Of acquisition, UTC, or None.
+        found: The values, and the scenes they come from.
         chosen: How its time was chosen; see `TimeChoice.told`.
         lon: Degrees, WGS 84, of the pixel's centre.
         lat: Degrees.
-        values: Physical values by band name; None where a band has no data.
         units: By band name; bands without a unit are left out.
     """
 
     layer: str
-    scene: str
-    datetime: datetime | None
+    found: PointValue
     chosen: str
     lon: float
     lat: float
-    values: Mapping[str, float | None]
     units: Mapping[str, str]
 
+    @property
+    def id(self) -> str:
+        """Unique in an answer: layer, and scene or what became of the dates."""
+        return f"{self.layer}.{self.found.scene or self.found.compose}"
+
     def properties(self) -> dict[str, str | float | None]:
-        """Return names and values in the order of writing; a band named like ours gets `band_`."""
+        """Return names and values in the order of writing; a band named like ours gets `band_`.
+
+        Of several dates `scene` and `datetime` hold all that values come from, with a blank
+        between them.
+        """
+        origins = self.found.origins
+        times = [iso(origin.datetime) for origin in origins if origin.datetime]
         told: dict[str, str | float | None] = {
             "layer": self.layer,
-            "scene": self.scene,
-            "datetime": iso(self.datetime) if self.datetime else None,
+            "scene": " ".join(origin.scene for origin in origins),
+            "datetime": " ".join(times) or None,
             "chosen": self.chosen,
         }
-        told.update({f"band_{k}" if k in _OWN else k: v for k, v in self.values.items()})
-        return told
+        if self.found.compose != "first":
+            told["mosaic"] = self.found.compose
+        values = self.found.values.items()
+        return told | {f"band_{k}" if k in _OWN else k: v for k, v in values}
 
 
 def to_json(features: Sequence[Feature]) -> bytes:
@@ -63,7 +72,7 @@ def to_json(features: Sequence[Feature]) -> bytes:
         "features": [
             {
                 "type": "Feature",
-                "id": f"{feature.layer}.{feature.scene}",
+                "id": feature.id,
                 "geometry": {"type": "Point", "coordinates": [feature.lon, feature.lat]},
                 "properties": feature.properties(),
             }
@@ -121,7 +130,7 @@ def to_gml(features: Sequence[Feature]) -> bytes:
 def _member(writer: Writer, root: etree._Element, feature: Feature) -> None:
     member = writer.add(root, "gml:featureMember")
     element = etree.SubElement(member, _element_name(feature.layer))
-    element.set("fid", clean(f"{feature.layer}.{feature.scene}"))
+    element.set("fid", clean(feature.id))
     location = etree.SubElement(element, "location")
     point = writer.add(location, "gml:Point", attributes={"srsName": "EPSG:4326"})
     writer.add(point, "gml:coordinates", f"{feature.lon!r},{feature.lat!r}")

@@ -54,8 +54,9 @@ class WmtsService:
 
 async def _tile(request: Request) -> Response:
     """Answer a WMTS tile; without a time, the newest on top."""
-    asked = GetTile.from_path(request.path_params)
-    return await answer_tile(request, asked, request.query_params.get("v", ""))
+    query = request.query_params
+    asked = GetTile.from_path(request.path_params, query.get("mosaic", ""))
+    return await answer_tile(request, asked, query.get("v", ""))
 
 
 def router(service: WmtsService) -> APIRouter:

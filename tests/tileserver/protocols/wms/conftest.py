@@ -8,7 +8,7 @@ import pytest
 
 from tileserver.catalogue.base import BandInfo
 from tileserver.errors import InvalidParameterError
-from tileserver.pipeline import PointValue
+from tileserver.pointvalues import Origin, PointValue
 from tileserver.request import ValuesRequest
 
 BANDS = (BandInfo("B04", "red", unit="1"), BandInfo("SCL"), BandInfo("8a <&> layer"))
@@ -37,8 +37,14 @@ class FakeValues:
         if abs(request.points[0][1]) > 90 and request.crs == "EPSG:4326":
             raise InvalidParameterError("the point lies outside its coordinate system")
         instant = datetime(2024, 6, 21, 10, tzinfo=UTC)
+        if request.mosaic is not None and request.mosaic.rule.compose != "first":
+            origins = tuple(Origin(scene, instant) for scene, _ in self.scenes)
+            values, compose = self.scenes[0][1], request.mosaic.rule.compose
+            return [PointValue("", None, request.points[0], values, compose, origins)]
         return [
-            PointValue(scene, instant, request.points[0], values)
+            PointValue(
+                scene, instant, request.points[0], values, "first", (Origin(scene, instant),)
+            )
             for scene, values in self.scenes[: request.limit]
         ]
 

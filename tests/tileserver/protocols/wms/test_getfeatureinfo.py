@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree, html
 
+from tileserver.mosaics import parse_mosaic
 from tileserver.timeaxis import UNSAID, parse_time
 
 QUERY = {
@@ -138,17 +139,17 @@ async def test_feature_count(client, values, text, count):
     assert all(asked.limit <= 10 for asked in values.asked)
 
 
-async def test_scenes_without_data_there_are_looked_through(client, values):
-    """As the map shows an older scene where the newest has none."""
-    nothing = {"B04": None, "SCL": None}
-    values.scenes = [(f"empty{k}", nothing) for k in range(7)] + [("full", {"B04": 1.0})]
-    document = json.loads((await client.get(url())).content)
-    assert [f["properties"]["scene"] for f in document["features"]] == ["full"]
-    values.scenes = [(f"empty{k}", nothing) for k in range(500)]
-    values.asked.clear()
-    document = json.loads((await client.get(url())).content)
-    assert document["features"] == []
-    assert [asked.limit for asked in values.asked] == [1, 4, 10]
+async def test_the_rule_of_the_map_is_that_of_the_values(client, values):
+    await client.get(url(MOSAIC="least-cloudy,dates:3"))
+    assert values.asked[-1].mosaic == parse_mosaic("least-cloudy,dates:3")
+    document = json.loads((await client.get(url(MOSAIC="median"))).content)
+    (feature,) = document["features"]
+    assert feature["id"] == "sentinel-2-l2a.median"
+    told = feature["properties"]
+    assert (told["mosaic"], told["scene"]) == ("median", "S2_<new> S2_old")
+    assert told["datetime"] == "2024-06-21T10:00:00Z 2024-06-21T10:00:00Z"
+    bad = await client.get(url(MOSAIC="newest"))
+    assert exception(bad) == ("InvalidParameterValue", "MOSAIC")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +162,6 @@ async def test_nothing_there_is_an_empty_answer(client, values, kind):
     answer = await client.get(url(INFO_FORMAT=kind))
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith(kind)
-    values.scenes = [("scene", {"B04": float("nan"), "SCL": float("inf")})]
-    assert (await client.get(url(INFO_FORMAT=kind))).content == answer.content
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from tileserver.mosaics import parse_mosaic
 from tileserver.timeaxis import CURRENT, UNSAID, parse_time
 
 OWS = "{http://www.opengis.net/ows/1.1}"
@@ -49,6 +50,17 @@ async def test_kvp(client, pipeline):
     assert asked.layers[0].style == "ndvi"
     assert asked.time == parse_time("2024-06-11")
     assert asked.transparent
+
+
+async def test_mosaic_is_our_own_parameter_in_both_encodings(client, pipeline):
+    await client.get(url(Time="2024-06-11", MOSAIC="median,clear"))
+    await client.get(f"{REST}.png?mosaic=median,clear")
+    assert pipeline.asked[0] == pipeline.asked[1]
+    assert pipeline.asked[0].mosaic == parse_mosaic("median,clear")
+    for bad in (url(mosaic="newest"), f"{REST}.png?mosaic=newest"):
+        answer = await client.get(bad)
+        assert answer.status_code == 400
+        assert exception(answer) == ("InvalidParameterValue", "mosaic")
 
 
 async def test_rest_asks_the_same(client, pipeline):

@@ -9,6 +9,7 @@ from tileserver import errors
 from tileserver.formulas import parse_style
 from tileserver.grids import Grid, Matrix, grid
 from tileserver.layers import LayerInfo
+from tileserver.mosaics import MosaicChoice, parse_mosaic
 from tileserver.protocols.wmts.v10 import FORMATS, VERSION
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.timeaxis import UNSAID, TimeRequest, parse_time
@@ -33,6 +34,7 @@ class GetTile:
         row: From the top.
         column: From the left.
         time: Nothing where the client did not say.
+        mosaic: Which scene shows where several lie, our own parameter; None takes the layer's rule.
     """
 
     layer: LayerRequest
@@ -42,10 +44,11 @@ class GetTile:
     row: int
     column: int
     time: TimeRequest = UNSAID
+    mosaic: MosaicChoice | None = None
 
     @classmethod
     def decode(cls, kvp: Kvp) -> "GetTile":
-        """Read the parameters of table 29, and those of a formula, which replaces Style.
+        """Read the parameters of table 29, `mosaic`, and those of a formula, which replaces Style.
 
         Raises:
             RequestError: In all its ways; `parameter` names it as the standard does.
@@ -67,11 +70,12 @@ class GetTile:
             kvp.required("TileRow", _index),
             kvp.required("TileCol", _index),
             kvp.optional("Time", lambda text: parse_time(text, parameter="Time"), UNSAID),
+            kvp.optional("mosaic", parse_mosaic, None),
         )
 
     @classmethod
-    def from_path(cls, path: dict[str, str]) -> "GetTile":
-        """Read the parts of a REST address.
+    def from_path(cls, path: dict[str, str], mosaic: str = "") -> "GetTile":
+        """Read the parts of a REST address, and the `mosaic` of its query.
 
         Raises:
             RequestError: In all its ways; `parameter` names it as the standard does.
@@ -88,6 +92,7 @@ class GetTile:
             _checked("TileRow", path["row"]),
             _checked("TileCol", path["column"]),
             parse_time(path.get("time", ""), parameter="Time"),
+            parse_mosaic(mosaic),
         )
 
     def check(self, info: LayerInfo, times: TimeChoice) -> None:
@@ -124,6 +129,7 @@ class GetTile:
             self.time,
             self.media_type,
             transparent=self.media_type != "image/jpeg",
+            mosaic=self.mosaic,
         )
 
 
@@ -135,7 +141,8 @@ async def answer_tile(request: Request, asked: GetTile, token: str) -> Response:
     """
     pipeline = services(request).pipeline
     info = await pipeline.layer(asked.layer.collection)
-    asked.check(info, await pipeline.times(asked.layer.collection, asked.time))
+    ruled = asked.mosaic is not None
+    asked.check(info, await pipeline.times(asked.layer.collection, asked.time, ruled=ruled))
     return await picture_answer(request, asked.picture(), token)
 
 
