@@ -60,6 +60,31 @@ class LayerStyles:
         self._found.set((collection.id, asked), (collection, style))
         return style
 
+    def every(self, collection: Collection | None = None) -> tuple[Style, ...]:
+        """Return every style that works by name, in order.
+
+        Args:
+            collection: Whose own styles count too, those it advertises first; None for those of
+                the library alone, whatever bands they need.
+        """
+        if collection is None:
+            return tuple(self._library)
+        own = self._own_styles(collection)
+        names = (*collection.styles, *own, *(style.id for style in self._library))
+        found = (own.get(name) or self._library.find(name) for name in dict.fromkeys(names))
+        return tuple(s for s in found if s is not None and s.bands <= collection.band_names)
+
+    def named(self, style_id: str) -> Style:
+        """Return a style of the library.
+
+        Raises:
+            UnknownStyleError: There is none of that name.
+        """
+        style = self._library.find(style_id)
+        if style is None:
+            raise UnknownStyleError("there is no style of that name", parameter="style")
+        return style
+
     def _find(self, collection: Collection, style_id: str) -> Style:
         if style_id in ("", "default") and collection.styles:
             style_id = collection.styles[0]

@@ -224,6 +224,32 @@ class Pipeline:
         """
         return self._styles.info(await self._catalogue.collection(collection_id))
 
+    async def style(self, collection_id: str, asked: str | Style) -> Style:
+        """Return a style of one collection, by id ("" is its default) or whole.
+
+        Raises:
+            RequestError: There is no such collection, or no such style for it.
+        """
+        return self._styles.style(await self._catalogue.collection(collection_id), asked)
+
+    async def styles(self, collection_id: str = "") -> tuple[Style, ...]:
+        """Return every style that works by name, for one collection or of the library.
+
+        Raises:
+            UnknownCollectionError: There is no collection of that id.
+        """
+        if not collection_id:
+            return self._styles.every()
+        return self._styles.every(await self._catalogue.collection(collection_id))
+
+    def library_style(self, style_id: str) -> Style:
+        """Return a style of the library, whatever bands it needs.
+
+        Raises:
+            UnknownStyleError: There is none of that name.
+        """
+        return self._styles.named(style_id)
+
     async def dates(
         self, collection_id: str, area: Area, time: TimeRequest = CURRENT
     ) -> Sequence[DateSummary]:

@@ -20,6 +20,7 @@ from tileserver.adhoc.allowed import AllowedAddresses
 from tileserver.adhoc.sources import Sources
 from tileserver.catalogue.combined import CombinedCatalogue, open_catalogue
 from tileserver.layers import LayerStyles
+from tileserver.legends import Legends
 from tileserver.limits import Admission, budget, cores
 from tileserver.metrics import Metrics
 from tileserver.pipeline import Pipeline
@@ -111,6 +112,7 @@ class Services:
             self._pool,
             (budget(settings), self.admission, settings.max_layers),
         )
+        self.legends = Legends(self._pool)
         # Each of these requests holds a thread while it waits, so that fewer of them run at once.
         gate = Admission(2 * threads, settings.max_queue)
         self.adhoc = Sources(

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from tileserver.protocols.api.router import router as api_router
 from tileserver.protocols.ows.router import router as ows_router
+from tileserver.protocols.styles.router import router as styles_router
 from tileserver.protocols.wms.service import WmsService
 from tileserver.protocols.wms.service import router as wms_router
 from tileserver.protocols.wmts.service import WmtsService
@@ -31,6 +32,7 @@ def routers(settings: Settings | None = None) -> list[APIRouter]:
     return [
         xyz_router(),
         api_router(),
+        styles_router(),
         wms_router(wms),
         wmts_router(wmts),
         ows_router({"WMS": wms.answer, "WMTS": wmts.answer}),

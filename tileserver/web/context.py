@@ -5,6 +5,7 @@ from typing import Protocol, cast
 from fastapi import Request
 
 from tileserver.adhoc.sources import Sources
+from tileserver.legends import Legends
 from tileserver.pipeline import Pipeline
 from tileserver.settings import Settings
 
@@ -19,6 +20,10 @@ class Services(Protocol):
     @property
     def pipeline(self) -> Pipeline:
         """The way to pictures, and to what there is."""
+
+    @property
+    def legends(self) -> Legends:
+        """Draws legends."""
 
     @property
     def adhoc(self) -> Sources:

@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 #: First path segments that are counted by name; all others count as `other`.
-PROTOCOLS = frozenset({"tiles", "wms", "wmts", "ows", "api", "healthz", "readyz", "metrics"})
+PROTOCOLS = frozenset(
+    {"tiles", "wms", "wmts", "ows", "api", "styles", "healthz", "readyz", "metrics"}
+)
 
 
 #: Names that go out in their own case: OGC CITE compares `Warning` with its capital letter, and

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,10 @@ from lxml import etree
 from support.demo import Server
 
 from styles.model import Style
+from styles.registry import StyleRegistry, stretch_style
 from tileserver.catalogue.base import Area, Collection, DateSummary
 from tileserver.errors import UnknownCollectionError, UnknownStyleError
+from tileserver.legends import Legends
 from tileserver.pipeline import Picture
 from tileserver.protocols.routers import routers
 from tileserver.request import PictureRequest, cache_key
@@ -25,11 +28,13 @@ from tileserver.settings import Settings
 from tileserver.timeaxis import CURRENT, TimeRequest
 from tileserver.timeaxis_choice import TimeChoice, choose
 
+LIBRARY = StyleRegistry.load_library()
 LIMITS = {"MinTileRow", "MaxTileRow", "MinTileCol", "MaxTileCol"}
 
 
-def style(name: str) -> Any:
-    return SimpleNamespace(id=name, title=name.title(), description=f"About <{name}> & more")
+def style(name: str) -> Style:
+    made = stretch_style(name, "b1", 0.0, 1.0, title=name.title())
+    return replace(made, description=f"About <{name}> & more")
 
 
 @dataclass
@@ -56,6 +61,23 @@ class FakePipeline:
             if collection.id == collection_id:
                 return self._info(collection)
         raise UnknownCollectionError("no such collection", parameter="collection")
+
+    async def style(self, collection_id: str, asked: str | Style) -> Style:
+        found = (await self.layer(collection_id)).styles
+        if isinstance(asked, Style):
+            return asked
+        for one in found:
+            if one.id == asked or asked in ("", "default"):
+                return one
+        raise UnknownStyleError("no such style", parameter="style")
+
+    async def styles(self, collection_id: str = "") -> tuple[Style, ...]:
+        return (await self.layer(collection_id)).styles if collection_id else tuple(LIBRARY)
+
+    def library_style(self, style_id: str) -> Style:
+        if style_id not in LIBRARY:
+            raise UnknownStyleError("no such style", parameter="style")
+        return LIBRARY.get(style_id)
 
     async def version(self, collection_id: str, style: str | Style = "") -> str:
         info = await self.layer(collection_id)
@@ -131,12 +153,15 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def app(pipeline: FakePipeline, settings: Settings) -> FastAPI:
+def app(pipeline: FakePipeline, settings: Settings) -> Iterator[FastAPI]:
     app = FastAPI()
-    app.state.services = SimpleNamespace(pipeline=pipeline, settings=settings)
-    for router in routers():
-        app.include_router(router)
-    return app
+    with ThreadPoolExecutor(1) as pool:
+        app.state.services = SimpleNamespace(
+            pipeline=pipeline, settings=settings, legends=Legends(pool)
+        )
+        for router in routers():
+            app.include_router(router)
+        yield app
 
 
 @pytest.fixture

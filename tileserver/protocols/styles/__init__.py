@@ -1,0 +1,1 @@
+"""Styles as resources: what there is, what each means, its legend."""
