@@ -68,7 +68,19 @@ class TooLargeError(RequestError):
 
 
 class NotAuthorisedError(RequestError):
-    """The admin token is missing or wrong, or the feature is switched off."""
+    """The feature is switched off, or the address is none that may be read."""
+
+
+class UnauthenticatedError(RequestError):
+    """The admin token is missing or wrong."""
+
+
+class ConflictError(RequestError):
+    """What is there already does not go with what is asked."""
+
+
+class UnknownResourceError(RequestError):
+    """No item or job of that name."""
 
 
 class OverloadedError(RequestError):
@@ -110,6 +122,9 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (OperationNotSupportedError, 400, "OperationNotSupported"),
     (TooLargeError, 400, "TooLarge"),
     (NotAuthorisedError, 403, "NotAuthorised"),
+    (UnauthenticatedError, 401, "Unauthenticated"),
+    (UnknownResourceError, 404, "NotFound"),
+    (ConflictError, 409, "Conflict"),
     (OverloadedError, 503, "Overloaded"),
     (TimedOutError, 504, "TimedOut"),
     (StyleError, 400, "InvalidStyle"),

@@ -136,6 +136,8 @@ def problem_headers(error: Exception, problem: Problem) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
     if problem.status == 503:
         headers["Retry-After"] = str(getattr(error, "retry_after", OverloadedError.retry_after))
+    elif problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, section 11.6.1
     return headers
 
 

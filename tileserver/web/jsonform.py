@@ -15,6 +15,15 @@ class ProblemBody(BaseModel):
     detail: str
 
 
+#: The same of routes that need the admin token.
+ADMIN_RESPONSES: dict[int | str, dict[str, object]] = {
+    400: {"model": ProblemBody, "description": "The body or a parameter is wrong or too large"},
+    401: {"model": ProblemBody, "description": "No admin token, or a wrong one"},
+    403: {"model": ProblemBody, "description": "Writing is off: the server has no admin token"},
+    404: {"model": ProblemBody, "description": "Unknown collection, item or job"},
+    503: {"model": ProblemBody, "description": "Too many jobs are waiting; try again later"},
+}
+
 #: For `responses=` of routes, so that OpenAPI knows the form.
 RESPONSES: dict[int | str, dict[str, object]] = {
     400: {"model": ProblemBody, "description": "A parameter is missing or wrong"},
