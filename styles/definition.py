@@ -17,7 +17,10 @@ A definition has `id`, `title`, the bands or the formula it shows, and exactly o
 bit that is set decides. Colours are `#rrggbb` or `#rrggbbaa`. Bands in a formula are names of
 letters, digits and `_`; `bands` takes any name. `resampling` is nearest, bilinear, cubic, average
 or mode; without it classes and flags of a band as it is take mode, those of a formula nearest, and
-all else bilinear.
+all else bilinear. `percentiles: [2, 98]` in `ramp` (with `range`) or `rgb` lets values that were
+computed once for a collection take the place of the range. `domain` and `reference` say what a
+style is for and where it is published; `featured: true` puts it among those that capabilities list.
+`extends` is resolved before, see `styles.inheritance`.
 """
 
 import re
@@ -29,6 +32,7 @@ import numpy as np
 from styles.colormaps import Colour, Palette, from_stops, named
 from styles.errors import DefinitionError, StyleError
 from styles.expression import compile_formula
+from styles.inheritance import RULES, SOURCES
 from styles.model import (
     ClassColour,
     ClassEntry,
@@ -45,9 +49,10 @@ Path = tuple[str | int, ...]
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _LARGEST = float(np.finfo(np.float32).max)
-_RULES = ("rgb", "ramp", "classes", "flags")
+_DOMAIN = re.compile(r"[a-z][a-z0-9 -]{0,31}")
 _KEYS = {
-    "id", "title", "description", "expression", "bands", "unit", "resampling", *_RULES,
+    "id", "title", "description", "unit", "resampling", "domain", "reference", "featured",
+    *SOURCES, *RULES,
 }  # fmt: skip
 
 
@@ -75,6 +80,11 @@ def parse_definition(definition: Any) -> Style:
             unit=_text(top.get("unit", ""), ("unit",)),
             resampling=_resampling(top),
             formula=top.get("expression", ""),
+            domain=_domain(top),
+            reference=_text(top.get("reference", ""), ("reference",)),
+            featured=_flag(top.get("featured", False), ("featured",)),
+            percentiles=_percentiles(top),
+            definition=dict(top),
         )
     except DefinitionError:
         raise
@@ -110,9 +120,9 @@ def _resampling(top: Mapping[str, Any]) -> Resampling:
 
 
 def _colour(top: Mapping[str, Any]) -> ColourRule:
-    given = [rule for rule in _RULES if rule in top]
+    given = [rule for rule in RULES if rule in top]
     if len(given) != 1:
-        raise DefinitionError(f"exactly one of {', '.join(_RULES)} is needed")
+        raise DefinitionError(f"exactly one of {', '.join(RULES)} is needed")
     rules: dict[str, Callable[[Any, Path], ColourRule]]
     rules = {"rgb": _rgb, "ramp": _ramp, "classes": _classes, "flags": _flags}
     try:
@@ -123,8 +133,28 @@ def _colour(top: Mapping[str, Any]) -> ColourRule:
         raise DefinitionError(str(error), (given[0],)) from error
 
 
+def _domain(top: Mapping[str, Any]) -> str:
+    domain = _text(top.get("domain", ""), ("domain",))
+    if domain and not _DOMAIN.fullmatch(domain):
+        raise DefinitionError("a word or two of small letters", ("domain",))
+    return domain
+
+
+def _percentiles(top: Mapping[str, Any]) -> tuple[float, float] | None:
+    for rule in ("ramp", "rgb"):
+        if isinstance(top.get(rule), Mapping) and "percentiles" in top[rule]:
+            path = (rule, "percentiles")
+            low, high = _pair(top[rule]["percentiles"], path)
+            if not 0.0 <= low < high <= 100.0:
+                raise DefinitionError("two rising numbers from 0 to 100", path)
+            return low, high
+    return None
+
+
 def _rgb(value: Any, path: Path) -> RgbColour:
-    rule = _mapping(value, path, {"stretch", "gamma", "channels"}, required=("stretch",))
+    rule = _mapping(
+        value, path, {"stretch", "gamma", "channels", "percentiles"}, required=("stretch",)
+    )
     stretch = _list(rule["stretch"], (*path, "stretch"))
     if len(stretch) == 2 and not isinstance(stretch[0], Sequence):
         stretch = [stretch] * 3
@@ -140,7 +170,7 @@ def _rgb(value: Any, path: Path) -> RgbColour:
 
 
 def _ramp(value: Any, path: Path) -> RampColour:
-    rule = _mapping(value, path, {"range", "map", "stops"}, required=())
+    rule = _mapping(value, path, {"range", "map", "stops", "percentiles"}, required=())
     if ("map" in rule) == ("stops" in rule):
         raise DefinitionError("one of map and stops is needed", path)
     if "map" in rule:
@@ -148,8 +178,9 @@ def _ramp(value: Any, path: Path) -> RampColour:
             raise DefinitionError("a map needs a range", path)
         low, high = _pair(rule["range"], (*path, "range"))
         return RampColour(_named(rule["map"], (*path, "map")), low, high)
-    if "range" in rule:
-        raise DefinitionError("stops have their range in themselves", (*path, "range"))
+    for key in ("range", "percentiles"):
+        if key in rule:
+            raise DefinitionError("stops have their range in themselves", (*path, key))
     where = (*path, "stops")
     stops = [_stop(s, (*where, k)) for k, s in enumerate(_list(rule["stops"], where))]
     try:
@@ -214,6 +245,12 @@ def _list(value: Any, path: Path) -> Sequence[Any]:
 def _text(value: Any, path: Path) -> str:
     if not isinstance(value, str):
         raise DefinitionError("must be text", path)
+    return value
+
+
+def _flag(value: Any, path: Path) -> bool:
+    if not isinstance(value, bool):
+        raise DefinitionError("must be true or false", path)
     return value
 
 

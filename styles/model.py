@@ -1,8 +1,9 @@
 """What a picture is: a program, its colours, and the facts for its legend."""
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -242,6 +243,12 @@ class Style:
             what they look at; `average` weighs by area; `mode` takes the value of the greatest
             area, for classes.
         formula: The program as it was written, where it was; errors name columns of it.
+        domain: What it is for: `vegetation`, `water`, `radar`, "" for none.
+        reference: Where it is published: authors, year, address.
+        featured: Whether capabilities should list it before others.
+        percentiles: Which percentiles of a collection's values take the place of the range of the
+            colours once they are known, see `stretched`; None for a range that stands.
+        definition: What it was made of, without `extends`; empty where it was not made of one.
         digest: Of all that changes pixels, 32 hexadecimal digits; part of cache keys.
 
     Raises:
@@ -256,6 +263,11 @@ class Style:
     unit: str = ""
     resampling: Resampling = "bilinear"
     formula: str = ""
+    domain: str = ""
+    reference: str = ""
+    featured: bool = False
+    percentiles: tuple[float, float] | None = None
+    definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -280,6 +292,22 @@ class Style:
     def bands(self) -> frozenset[str]:
         """Names of the bands it needs."""
         return frozenset(self.program.inputs)
+
+    def stretched(self, limits: Sequence[tuple[float, float]]) -> "Style":
+        """Return the style with other limits of its colours, one pair per output.
+
+        Raises:
+            StyleError: Not as many limits as outputs, one without extent, or classes.
+        """
+        if len(limits) != self.colour.outputs:
+            raise StyleError(f"{self.colour.outputs} limits are needed")
+        if isinstance(self.colour, RgbColour):
+            first, second, third = limits
+            return replace(self, colour=replace(self.colour, stretch=(first, second, third)))
+        if isinstance(self.colour, RampColour):
+            low, high = limits[0]
+            return replace(self, colour=replace(self.colour, low=low, high=high))
+        raise StyleError("classes have no limits")
 
     @property
     def legend(self) -> Legend:

@@ -1,12 +1,14 @@
 """Which styles there are. Registering gives a new registry; nothing is ever changed in place."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from styles.colormaps import Colour, named
 from styles.definition import parse_definition
 from styles.errors import StyleError
+from styles.inheritance import inherited
 from styles.loading import load_file
 from styles.model import ClassColour, ClassEntry, RampColour, RgbColour, Style
 from styles.program import select
@@ -14,7 +16,14 @@ from styles.program import select
 #: Files of the shipped library, in the order in which their styles are listed.
 _LIBRARY: Final = (
     "composites.yaml",
-    "indices.yaml",
+    "vegetation.yaml",
+    "water.yaml",
+    "burn.yaml",
+    "snow.yaml",
+    "soil.yaml",
+    "urban.yaml",
+    "clouds.yaml",
+    "terrain.yaml",
     "classes.yaml",
     "radar.yaml",
     "measures.yaml",
@@ -28,15 +37,22 @@ class StyleRegistry:
     def __init__(self, styles: Iterable[Style] = ()) -> None:
         self._styles: dict[str, Style] = {style.id: style for style in styles}
 
-    @classmethod
-    def load_library(cls) -> Self:
-        """Return the styles that are shipped.
+    @staticmethod
+    @functools.cache
+    def load_library() -> "StyleRegistry":
+        """Return the styles that are shipped; they are read once.
 
         Raises:
             StyleError: A file of the library is wrong.
         """
         folder = Path(__file__).parent / "library"
-        return cls(style for name in _LIBRARY for style in load_file(folder / name))
+        styles: dict[str, Style] = {}
+        for name in _LIBRARY:
+            for style in load_file(folder / name, styles, trusted=True):
+                if style.id in styles:
+                    raise StyleError(f"{name}: the id {style.id} is used twice")
+                styles[style.id] = style
+        return StyleRegistry(styles.values())
 
     def __iter__(self) -> Iterator[Style]:
         return iter(self._styles.values())
@@ -71,13 +87,17 @@ class StyleRegistry:
         return tuple(style for style in self if style.bands <= bands)
 
 
-def from_definition(definition: Mapping[str, Any]) -> Style:
+def from_definition(definition: Mapping[str, Any], bases: StyleRegistry | None = None) -> Style:
     """Make a style of a definition in the form of the library's YAML.
+
+    Args:
+        definition: As in a style file.
+        bases: Styles that it may extend.
 
     Raises:
         DefinitionError: The definition is wrong; `path` leads to the fault.
     """
-    return parse_definition(definition)
+    return parse_definition(inherited(definition, {s.id: s for s in bases or ()}))
 
 
 def stretch_style(

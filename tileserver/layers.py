@@ -105,7 +105,7 @@ class LayerStyles:
     def _own_styles(self, collection: Collection) -> dict[str, Style]:
         found = self._own.get(collection.id)
         if found is None or found[0] != collection.own_styles:
-            styles = [from_definition(definition) for definition in collection.own_styles]
+            styles = [from_definition(entry, self._library) for entry in collection.own_styles]
             found = collection.own_styles, {style.id: style for style in styles}
             self._own.set(collection.id, found)
         return found[1]

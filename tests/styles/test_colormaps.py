@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,10 @@ def test_stops_that_do_not_rise_are_refused(stops):
 
 def test_named_maps_are_those_of_rio_tiler():
     cmap = pytest.importorskip("rio_tiler.colormap").cmap
-    assert set(colormaps.names()) == set(cmap.list())
+    own = set(colormaps.names()) - set(cmap.list())
+    assert set(cmap.list()) < set(colormaps.names())
+    assert "ndvi" in own
+    assert len(own) < 20
     assert len(colormaps.names()) > 200
     for name in ("viridis", "magma", "rdylgn", "spectral", "terrain", "greys", "turbo", "cividis"):
         theirs = np.array(list(cmap.get(name).values()))
@@ -48,6 +53,29 @@ def test_named_maps_are_those_of_rio_tiler():
 def test_names_end_in_r_for_the_other_way_round():
     forward, backward = colormaps.named("Viridis"), colormaps.named("viridis_r")
     assert np.abs(forward[:255].astype(int) - backward[254::-1]).max() <= 1
+
+
+@pytest.mark.parametrize("name", [n for n in colormaps.names() if not n.endswith("_r")])
+def test_every_map_can_be_turned_round_and_stepped(name):
+    forward, backward = colormaps.named(name), colormaps.named(f"{name}_r")
+    # The edges of maps for classes fall one place further in 255 places of 256 colours.
+    differ = np.abs(forward[:255].astype(int) - backward[254::-1]) > 2
+    assert differ.any(axis=1).mean() < 0.1
+    stepped = colormaps.named(f"{name}:5")
+    edges = [0, 51, 102, 153, 204, 255]
+    for low, high in itertools.pairwise(edges):
+        assert (stepped[low:high] == stepped[low]).all()
+    np.testing.assert_array_equal(stepped[0], forward[0])
+    np.testing.assert_array_equal(stepped[254], forward[254])
+    np.testing.assert_array_equal(stepped[127], forward[127])
+
+
+@pytest.mark.parametrize(
+    "name", ["viridis:1", "viridis:65", "viridis:", "viridis:8:8", "viridis:x"]
+)
+def test_steps_out_of_bounds(name):
+    with pytest.raises(StyleError, match="2 to 64 steps"):
+        colormaps.named(name)
 
 
 def test_palettes_cannot_be_written():

@@ -200,3 +200,38 @@ def test_what_is_wrong_is_named_by_its_path(base, path, value, where):
 def test_not_a_mapping(value):
     with pytest.raises(DefinitionError, match="must be a mapping"):
         parse_definition(value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"domain": "Plants!"}, "domain: a word or two of small letters"),
+        ({"featured": 1}, "featured: must be true or false"),
+        ({"reference": 7}, "reference: must be text"),
+        ({"extends": "ndvi"}, "extends: unknown key"),
+        (
+            {"ramp": {"map": "greys", "range": [0, 1], "percentiles": [98, 2]}},
+            r"ramp.percentiles: two rising numbers from 0 to 100",
+        ),
+        (
+            {"ramp": {"map": "greys", "percentiles": [2, 98]}},
+            "ramp: a map needs a range",
+        ),
+    ],
+)
+def test_facts_about_a_style_are_checked(keys, words):
+    with pytest.raises(DefinitionError, match=words):
+        parse_definition({**NDVI, **keys})
+
+
+def test_facts_about_a_style():
+    style = parse_definition(
+        {**NDVI, "domain": "vegetation", "reference": "Rouse et al. 1974", "featured": True}
+    )
+    assert (style.domain, style.reference, style.featured) == (
+        "vegetation",
+        "Rouse et al. 1974",
+        True,
+    )
+    assert style.digest == parse_definition(NDVI).digest
+    assert style.definition["expression"] == NDVI["expression"]

@@ -6,6 +6,7 @@ from styles.errors import StyleError
 from styles.expression import compile_formula
 from styles.model import ClassColour, ClassEntry, LegendEntry, RampColour, RgbColour, Style
 from styles.program import select
+from styles.registry import class_style, from_definition, stretch_style
 
 RGB = RgbColour(((0.0, 0.3),) * 3)
 RAMP = RampColour(named("viridis"), -1.0, 1.0)
@@ -104,3 +105,30 @@ def test_legends():
 
 def test_bands():
     assert style(RGB).bands == {"red", "green", "blue"}
+
+
+def test_other_limits_make_another_style():
+    style = from_definition(
+        {
+            "id": "x",
+            "title": "X",
+            "bands": ["b"],
+            "ramp": {"map": "greys", "range": [0, 1], "percentiles": [2, 98]},
+        }
+    )
+    assert style.percentiles == (2.0, 98.0)
+    other = style.stretched([(3.0, 5.0)])
+    assert (other.colour.low, other.colour.high) == (3.0, 5.0)
+    assert other.digest != style.digest
+    with pytest.raises(StyleError, match="1 limits"):
+        style.stretched([(0.0, 1.0)] * 3)
+    with pytest.raises(StyleError, match="must rise"):
+        style.stretched([(1.0, 1.0)])
+
+
+def test_limits_of_composites_and_classes():
+    rgb = stretch_style("a", ("x", "y", "z"), 0, 1)
+    limits = ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0))
+    assert rgb.stretched(limits).colour.stretch == limits
+    with pytest.raises(StyleError, match="no limits"):
+        class_style("c", "b", [(1, "A", (0, 0, 0, 255))]).stretched([(0.0, 1.0)])

@@ -95,3 +95,7 @@ def test_from_definition():
         {"id": "x", "title": "X", "bands": ["b1"], "ramp": {"map": "greys", "range": [0, 1]}}
     )
     assert style.bands == {"b1"}
+
+
+def test_the_library_is_read_once():
+    assert StyleRegistry.load_library() is StyleRegistry.load_library()

@@ -145,7 +145,8 @@ async def add_remote_collection(
         remote=url,
     )
     fitting = StyleRegistry.load_library().available(collection.band_names)
-    collection = replace(collection, styles=tuple(s.id for s in fitting)[:_MAX_STYLES])
+    listed = [s.id for s in fitting if s.featured] or [s.id for s in fitting]
+    collection = replace(collection, styles=tuple(listed[:_MAX_STYLES]))
     await catalogue.put_collection(collection)
     return collection
 

@@ -19,6 +19,9 @@ def with_styles(
 ) -> Collection:
     """Return the collection with the styles that its bands and this item's files allow.
 
+    Advertised are those of the library that are featured, then its own; others of the library only
+    where it has none of these.
+
     Own styles of the collection stay unless this item makes one of the same id. A collection whose
     description names styles keeps those.
 
@@ -31,14 +34,13 @@ def with_styles(
     if collection.extra.get(STYLED):
         return collection
     fitting = [s for s in library.available(collection.band_names) if painted or s.id != _PICTURE]
-    shared = [s.id for s in fitting]
-    covered = {name for s in fitting for name in s.bands}
+    listed = [s.id for s in fitting if s.featured]
+    covered = {name for s in fitting if s.featured for name in s.bands}
     own = {str(s["id"]): s for s in collection.own_styles}
     own |= {str(s["id"]): s for s in _own_styles(collection, item, covered)}
-    ids = [*shared, *(i for i in own if i not in shared)][:MAX_STYLES]
-    return replace(
-        collection, styles=tuple(ids), own_styles=tuple(s for i, s in own.items() if i in ids)
-    )
+    others = (s.id for s in fitting if not s.featured)
+    ids = list(dict.fromkeys((*listed, *own))) or list(others)
+    return replace(collection, styles=tuple(ids[:MAX_STYLES]), own_styles=tuple(own.values()))
 
 
 def _painted(collection: Collection, item: Mapping[str, Any]) -> bool:

@@ -22,8 +22,8 @@ from pydantic import (
 
 from renderers.errors import SourceCorruptError
 from styles.errors import StyleError
-from styles.loading import Lines, line_of, read_yaml
 from styles.registry import StyleRegistry, from_definition
+from styles.yamltext import Lines, line_of, read_yaml
 from tileserver.catalogue.base import BandInfo, ClassInfo
 from tileserver.catalogue.documents import parse_instant
 from tileserver.products.described.times import NameTime
@@ -196,7 +196,10 @@ class Description(_Part):
         for place, entry in enumerate(self.styles):
             where = f"styles[{place}]"
             try:
-                style = library.get(entry) if isinstance(entry, str) else from_definition(entry)
+                if isinstance(entry, str):
+                    style = library.get(entry)
+                else:
+                    style = from_definition(entry, library)
             except StyleError as error:
                 raise ValueError(f"{where}: {error}") from error
             lacking = sorted(style.bands - self.band_names)
