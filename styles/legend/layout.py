@@ -151,8 +151,9 @@ def _vertical_ramp(scale: LegendScale, look: Look, colours: Colours) -> _Block:
 
 def _horizontal_ramp(scale: LegendScale, look: Look, colours: Colours) -> _Block:
     whole = look.width or _RAMP_LENGTH["horizontal"]
-    ends = (_end(scale.low, scale).label, _end(scale.high, scale).label)
-    inset = math.ceil(max(width(text, _TEXT_SIZE) for text in ends) / 2)
+    # A label at an end may have more digits than the end itself: 2.0 beside 0.5.
+    outmost = (_end(scale.low, scale), _end(scale.high, scale), *_fitting(scale, whole))
+    inset = math.ceil(max(width(tick.label, _TEXT_SIZE) for tick in outmost) / 2)
     length = max(whole - 2 * inset, _SHORTEST_RAMP)
     ticks = _fitting(scale, length)
     items = _bar(inset, 0, length, _BAR, scale, colours, upward=False)
