@@ -9,6 +9,7 @@ from tileserver.errors import InvalidParameterError, OperationNotSupportedError,
 from tileserver.protocols.wms import v11, v13
 from tileserver.protocols.wms.capabilities import Write, answer_capabilities
 from tileserver.protocols.wms.getfeatureinfo import get_feature_info
+from tileserver.protocols.wms.getlegendgraphic import get_legend_graphic
 from tileserver.protocols.wms.getmap import get_map
 from tileserver.protocols.wms.v11 import capabilities as capabilities_11
 from tileserver.protocols.wms.v11 import exceptions as exceptions_11
@@ -53,6 +54,7 @@ _OPERATIONS: dict[str, Operation] = {
     "MAP": get_map,
     "GETFEATUREINFO": get_feature_info,
     "FEATURE_INFO": get_feature_info,
+    "GETLEGENDGRAPHIC": get_legend_graphic,
 }
 
 
@@ -97,7 +99,7 @@ def router(service: WmsService) -> APIRouter:
     routes = APIRouter(tags=["OGC services"])
 
     async def get_wms(request: Request) -> Response:
-        """Answer WMS 1.3.0 and 1.1.1: GetCapabilities, GetMap, GetFeatureInfo."""
+        """Answer WMS 1.3.0 and 1.1.1: GetCapabilities, GetMap, GetFeatureInfo, GetLegendGraphic."""
         return await service.answer(request)
 
     add_get(routes, "/wms", get_wms, response_class=Response)

@@ -210,7 +210,7 @@ async def test_layers_with_several_defaults(client, pipeline):
     ("changes", "code", "locator"),
     [
         ({"VERSION": "1.3.1"}, "OperationNotSupported", "VERSION"),
-        ({"REQUEST": "GetLegendGraphic"}, "OperationNotSupported", "REQUEST"),
+        ({"REQUEST": "DescribeLayer"}, "OperationNotSupported", "REQUEST"),
         ({"SERVICE": "WFS"}, "InvalidParameterValue", "SERVICE"),
         ({"LAYERS": "none"}, "LayerNotDefined", "LAYERS"),
         ({"LAYERS": "fiji,none"}, "LayerNotDefined", "LAYERS"),

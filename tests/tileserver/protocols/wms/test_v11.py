@@ -242,6 +242,5 @@ async def test_links_and_dtd_are_the_public_address(client, settings, app):
     body = (await client.get(URL)).text
     assert 'SYSTEM "https://eo.example/ma%22ps/wms/1.1.1/capabilities_1_1_1.dtd"' in body
     links = etree.fromstring(body.encode()).iter("OnlineResource")
-    assert {link.get("{http://www.w3.org/1999/xlink}href") for link in links} == {
-        'https://eo.example/ma"ps/wms?'
-    }
+    addresses = {link.get("{http://www.w3.org/1999/xlink}href") for link in links}
+    assert {address.partition("?")[0] for address in addresses} == {'https://eo.example/ma"ps/wms'}

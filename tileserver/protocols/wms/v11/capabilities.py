@@ -7,6 +7,7 @@ from lxml import etree
 
 from renderers.geobox import Bounds
 from styles.model import Style
+from tileserver.legends import FORMATS as LEGEND_FORMATS
 from tileserver.protocols.wms.capabilities import (
     KEYWORDS,
     boxes,
@@ -14,6 +15,7 @@ from tileserver.protocols.wms.capabilities import (
     time_attributes,
     whole_bbox,
 )
+from tileserver.protocols.wms.getlegendgraphic import ADVERTISED_FORMAT, legend_address
 from tileserver.protocols.wms.getmap import FORMATS
 from tileserver.protocols.wms.infoformats import INFO_FORMATS
 from tileserver.protocols.wms.v11 import VERSION
@@ -21,7 +23,7 @@ from tileserver.protocols.wms.v11.document import DtdWriter, serialise
 from tileserver.protocols.wms.v11.exceptions import MEDIA_TYPE as EXCEPTIONS
 from tileserver.settings import Settings
 from tileserver.web.address import endpoint
-from tileserver.web.context import services
+from tileserver.web.context import Services, services
 from tileserver.web.layers import LayerView
 
 MEDIA_TYPE = "application/vnd.ogc.wms_xml"
@@ -31,32 +33,32 @@ _CORNERS = ("minx", "miny", "maxx", "maxy")
 
 def write(request: Request, views: Sequence[LayerView], sequence: int) -> bytes:
     """Return the document, with this server's address as the client sees it."""
-    settings = services(request).settings
-    root = build(views, settings, f"{endpoint(request, settings)}?", sequence)
+    context = services(request)
+    root = build(views, context, f"{endpoint(request, context.settings)}?", sequence)
     return serialise(request, root, "capabilities_1_1_1.dtd")
 
 
 def build(
-    views: Sequence[LayerView], settings: Settings, href: str, sequence: int
+    views: Sequence[LayerView], context: Services, href: str, sequence: int
 ) -> etree._Element:
     """Build the document.
 
     Args:
         views: The layers.
-        settings: For the service's metadata.
+        context: For the service's metadata, and the sizes of legends.
         href: URL to which parameters are appended.
         sequence: Update sequence.
     """
     root = _WRITER.root(
         "WMT_MS_Capabilities", {"version": VERSION.number, "updateSequence": str(sequence)}
     )
-    _service(root, settings, href)
+    _service(root, context.settings, href)
     capability = _WRITER.add(root, "Capability")
     _requests(capability, href)
     exceptions = _WRITER.add(capability, "Exception")
     for name in (EXCEPTIONS, "application/vnd.ogc.se_blank"):
         _WRITER.add(exceptions, "Format", name)
-    _root_layer(capability, views, settings)
+    _root_layer(capability, views, context, href)
     return root
 
 
@@ -85,6 +87,7 @@ def _requests(capability: etree._Element, href: str) -> None:
         ("GetCapabilities", (MEDIA_TYPE,)),
         ("GetMap", FORMATS),
         ("GetFeatureInfo", tuple(INFO_FORMATS)),
+        ("GetLegendGraphic", LEGEND_FORMATS),
     ):
         operation = _WRITER.add(requests, name)
         for kind in formats:
@@ -93,13 +96,19 @@ def _requests(capability: etree._Element, href: str) -> None:
         _WRITER.link(get, "OnlineResource", href)
 
 
-def _root_layer(capability: etree._Element, views: Sequence[LayerView], settings: Settings) -> None:
+def _root_layer(
+    capability: etree._Element, views: Sequence[LayerView], context: Services, href: str
+) -> None:
+    settings = context.settings
     names = _reference_systems(settings)
     root = _WRITER.add(capability, "Layer")
     _WRITER.add(root, "Title", settings.title)
     _place(root, whole_bbox(views), names)
     for view in views:
-        _layer(root, view, names)
+        layer = _layer(root, view, names)
+        for style in view.info.styles:
+            place = view.info.collection.id
+            _style(layer, style, legend_address(href, VERSION, place, style, context.legends))
 
 
 def _reference_systems(settings: Settings) -> tuple[str, ...]:
@@ -107,7 +116,8 @@ def _reference_systems(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name in settings.crs if name.startswith("EPSG:")) or ("EPSG:4326",)
 
 
-def _layer(parent: etree._Element, view: LayerView, names: Sequence[str]) -> None:
+def _layer(parent: etree._Element, view: LayerView, names: Sequence[str]) -> etree._Element:
+    """Write all of a layer but its styles."""
     collection = view.info.collection
     attributes = {"queryable": queryable(view), "opaque": "0"}
     layer = _WRITER.add(parent, "Layer", attributes=attributes)
@@ -121,8 +131,7 @@ def _layer(parent: etree._Element, view: LayerView, names: Sequence[str]) -> Non
     if collection.attribution:
         attribution = _WRITER.add(layer, "Attribution")
         _WRITER.add(attribution, "Title", collection.attribution)
-    for style in view.info.styles:
-        _style(layer, style)
+    return layer
 
 
 def _place(layer: etree._Element, bbox: Bounds, names: Sequence[str]) -> None:
@@ -144,9 +153,14 @@ def _time(layer: etree._Element, view: LayerView) -> None:
     _WRITER.add(layer, "Extent", ",".join(view.times), attributes)
 
 
-def _style(layer: etree._Element, style: Style) -> None:
+def _style(layer: etree._Element, style: Style, legend: tuple[str, tuple[int, int]]) -> None:
     element = _WRITER.add(layer, "Style")
     _WRITER.add(element, "Name", style.id)
     _WRITER.add(element, "Title", style.title)
     if style.description:
         _WRITER.add(element, "Abstract", style.description)
+    href, (width, height) = legend
+    size = {"width": str(width), "height": str(height)}
+    picture = _WRITER.add(element, "LegendURL", attributes=size)
+    _WRITER.add(picture, "Format", ADVERTISED_FORMAT)
+    _WRITER.link(picture, "OnlineResource", href)

@@ -7,6 +7,7 @@ from lxml import etree
 
 from renderers.geobox import Bounds
 from styles.model import Style
+from tileserver.legends import FORMATS as LEGEND_FORMATS
 from tileserver.protocols.wms.capabilities import (
     KEYWORDS,
     boxes,
@@ -14,35 +15,40 @@ from tileserver.protocols.wms.capabilities import (
     time_attributes,
     whole_bbox,
 )
+from tileserver.protocols.wms.getlegendgraphic import ADVERTISED_FORMAT, legend_address
 from tileserver.protocols.wms.getmap import FORMATS
 from tileserver.protocols.wms.infoformats import INFO_FORMATS
 from tileserver.protocols.wms.v13 import VERSION
 from tileserver.settings import Settings
 from tileserver.web.address import endpoint
-from tileserver.web.context import services
+from tileserver.web.context import Services, services
 from tileserver.web.layers import LayerView
 from tileserver.web.xml import XLINK, XSI, Writer, serialise
 
 MEDIA_TYPE = "text/xml; charset=utf-8"
 WMS = "http://www.opengis.net/wms"
-_SCHEMA = f"{WMS} http://schemas.opengis.net/wms/1.3.0/capabilities_1_3_0.xsd"
-_WRITER = Writer({None: WMS, "xlink": XLINK, "xsi": XSI})
+SLD = "http://www.opengis.net/sld"
+_SCHEMA = (
+    f"{WMS} http://schemas.opengis.net/wms/1.3.0/capabilities_1_3_0.xsd "
+    f"{SLD} http://schemas.opengis.net/sld/1.1.0/sld_capabilities.xsd"
+)
+_WRITER = Writer({None: WMS, "sld": SLD, "xlink": XLINK, "xsi": XSI})
 
 
 def write(request: Request, views: Sequence[LayerView], sequence: int) -> bytes:
     """Return the document, with this server's address as the client sees it."""
-    settings = services(request).settings
-    return serialise(build(views, settings, f"{endpoint(request, settings)}?", sequence))
+    context = services(request)
+    return serialise(build(views, context, f"{endpoint(request, context.settings)}?", sequence))
 
 
 def build(
-    views: Sequence[LayerView], settings: Settings, href: str, sequence: int
+    views: Sequence[LayerView], context: Services, href: str, sequence: int
 ) -> etree._Element:
     """Build the document.
 
     Args:
         views: The layers.
-        settings: For the service's metadata and limits.
+        context: For the service's metadata and limits, and the sizes of legends.
         href: URL to which parameters are appended.
         sequence: Update sequence.
     """
@@ -54,13 +60,14 @@ def build(
             f"{{{XSI}}}schemaLocation": _SCHEMA,
         },
     )
+    settings = context.settings
     _service(root, settings, href)
     capability = _WRITER.add(root, "Capability")
     _requests(capability, href)
     exceptions = _WRITER.add(capability, "Exception")
     for name in ("XML", "BLANK"):
         _WRITER.add(exceptions, "Format", name)
-    _root_layer(capability, views, settings)
+    _root_layer(capability, views, context, href)
     return root
 
 
@@ -92,6 +99,7 @@ def _requests(capability: etree._Element, href: str) -> None:
         ("GetCapabilities", ("text/xml",)),
         ("GetMap", FORMATS),
         ("GetFeatureInfo", tuple(INFO_FORMATS)),
+        ("sld:GetLegendGraphic", LEGEND_FORMATS),
     ):
         operation = _WRITER.add(requests, name)
         for kind in formats:
@@ -100,17 +108,24 @@ def _requests(capability: etree._Element, href: str) -> None:
         _WRITER.link(get, "OnlineResource", href)
 
 
-def _root_layer(capability: etree._Element, views: Sequence[LayerView], settings: Settings) -> None:
+def _root_layer(
+    capability: etree._Element, views: Sequence[LayerView], context: Services, href: str
+) -> None:
+    settings = context.settings
     root = _WRITER.add(capability, "Layer")
     _WRITER.add(root, "Title", settings.title)
     for name in settings.crs:
         _WRITER.add(root, "CRS", name)
     _bounding_boxes(root, whole_bbox(views), settings)
     for view in views:
-        _layer(root, view, settings)
+        layer = _layer(root, view, settings)
+        for style in view.info.styles:
+            place = view.info.collection.id
+            _style(layer, style, legend_address(href, VERSION, place, style, context.legends))
 
 
-def _layer(parent: etree._Element, view: LayerView, settings: Settings) -> None:
+def _layer(parent: etree._Element, view: LayerView, settings: Settings) -> etree._Element:
+    """Write all of a layer but its styles."""
     collection = view.info.collection
     attributes = {"queryable": queryable(view), "opaque": "0"}
     layer = _WRITER.add(parent, "Layer", attributes=attributes)
@@ -127,8 +142,7 @@ def _layer(parent: etree._Element, view: LayerView, settings: Settings) -> None:
     if collection.attribution:
         attribution = _WRITER.add(layer, "Attribution")
         _WRITER.add(attribution, "Title", collection.attribution)
-    for style in view.info.styles:
-        _style(layer, style)
+    return layer
 
 
 def _bounding_boxes(layer: etree._Element, bbox: Bounds, settings: Settings) -> None:
@@ -148,9 +162,14 @@ def _bounding_boxes(layer: etree._Element, bbox: Bounds, settings: Settings) -> 
         _WRITER.add(layer, "BoundingBox", attributes={"CRS": crs.name, **corners})
 
 
-def _style(layer: etree._Element, style: Style) -> None:
+def _style(layer: etree._Element, style: Style, legend: tuple[str, tuple[int, int]]) -> None:
     element = _WRITER.add(layer, "Style")
     _WRITER.add(element, "Name", style.id)
     _WRITER.add(element, "Title", style.title)
     if style.description:
         _WRITER.add(element, "Abstract", style.description)
+    href, (width, height) = legend
+    size = {"width": str(width), "height": str(height)}
+    picture = _WRITER.add(element, "LegendURL", attributes=size)
+    _WRITER.add(picture, "Format", ADVERTISED_FORMAT)
+    _WRITER.link(picture, "OnlineResource", href)

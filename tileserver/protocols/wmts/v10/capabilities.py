@@ -9,10 +9,9 @@ from lxml import etree
 from tileserver.errors import InvalidParameterError, MissingParameterError
 from tileserver.grids import Grid, Limits, grid
 from tileserver.protocols.wmts.v10 import FORMATS, VERSION
-from tileserver.settings import Settings
 from tileserver.web.address import public_url
 from tileserver.web.answers import document
-from tileserver.web.context import services
+from tileserver.web.context import Services, services
 from tileserver.web.kvp import Kvp, names
 from tileserver.web.layers import LayerView, UpdateSequence, layer_views
 from tileserver.web.ows import OWS, InvalidUpdateSequenceError, VersionNegotiationFailedError
@@ -49,9 +48,7 @@ async def get_capabilities(request: Request, kvp: Kvp, sequence: UpdateSequence)
     # For every style: one template has one token, and {style} is filled in by the client.
     tokens = [await context.pipeline.version(v.info.collection.id, "") for v in views]
     base = public_url(request, context.settings)
-    root = Document(context.settings, base, number).build(
-        list(zip(views, tokens, strict=True)), sections
-    )
+    root = Document(context, base, number).build(list(zip(views, tokens, strict=True)), sections)
     return document(request, serialise(root), "application/xml")
 
 
@@ -91,18 +88,19 @@ def _is_current(kvp: Kvp, number: int) -> bool:
 class Document:
     """Builds a capabilities document."""
 
-    def __init__(self, settings: Settings, base: str, sequence: int) -> None:
+    def __init__(self, context: Services, base: str, sequence: int) -> None:
         """State what all parts need.
 
         Args:
-            settings: For the service's metadata and grids.
+            context: For the service's metadata and grids, and the sizes of legends.
             base: Public URL of the server.
             sequence: Update sequence.
         """
-        self._settings = settings
+        self._settings = context.settings
+        self._legends = context.legends
         self._base = base
         self._sequence = sequence
-        self._grids = [grid(grid_id) for grid_id in settings.grids]
+        self._grids = [grid(grid_id) for grid_id in context.settings.grids]
 
     def build(
         self, layers: Sequence[tuple[LayerView, str]], sections: frozenset[str]
@@ -181,7 +179,7 @@ class Document:
         _WRITER.add(box, "ows:LowerCorner", f"{west!r} {south!r}")
         _WRITER.add(box, "ows:UpperCorner", f"{east!r} {north!r}")
         _WRITER.add(layer, "ows:Identifier", collection.id)
-        _styles(layer, view)
+        self._styles(layer, view)
         for kind in FORMATS:
             _WRITER.add(layer, "Format", kind)
         if view.times:
@@ -191,6 +189,20 @@ class Document:
             if limits:
                 _tile_matrix_set_link(layer, tiles, limits)
         self._templates(layer, view, token)
+
+    def _styles(self, layer: etree._Element, view: LayerView) -> None:
+        start = f"{self._base}/styles/{quote(view.info.collection.id)}"
+        for number, style in enumerate(view.info.styles):
+            attributes = {"isDefault": "true"} if number == 0 else {}
+            element = _WRITER.add(layer, "Style", attributes=attributes)
+            _WRITER.add(element, "ows:Title", style.title)
+            if style.description:
+                _WRITER.add(element, "ows:Abstract", style.description)
+            _WRITER.add(element, "ows:Identifier", style.id)
+            width, height = self._legends.size(style)
+            legend = _WRITER.link(element, "LegendURL", f"{start}/{quote(style.id)}/legend.png")
+            for name, value in (("format", "image/png"), ("width", width), ("height", height)):
+                legend.set(name, str(value))
 
     def _templates(self, layer: etree._Element, view: LayerView, token: str) -> None:
         time = "{Time}/" if view.times else ""
@@ -202,16 +214,6 @@ class Document:
             )
             attributes = {"format": kind, "resourceType": "tile", "template": template}
             _WRITER.add(layer, "ResourceURL", attributes=attributes)
-
-
-def _styles(layer: etree._Element, view: LayerView) -> None:
-    for number, style in enumerate(view.info.styles):
-        attributes = {"isDefault": "true"} if number == 0 else {}
-        element = _WRITER.add(layer, "Style", attributes=attributes)
-        _WRITER.add(element, "ows:Title", style.title)
-        if style.description:
-            _WRITER.add(element, "ows:Abstract", style.description)
-        _WRITER.add(element, "ows:Identifier", style.id)
 
 
 def _time_dimension(layer: etree._Element, view: LayerView) -> None:
