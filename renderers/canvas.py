@@ -1,26 +1,22 @@
 """A picture, or values, that scenes are drawn into until no pixel is open."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from renderers.errors import RenderError
 from renderers.geobox import GeoBox
 from renderers.image import Image, UInt8Array
-from renderers.kernels import fused
+from renderers.kernels import fused, output
 from renderers.kernels.colour import TRANSPARENT
 from renderers.kernels.gather import TABLE
 from renderers.painter import BandKind, Painter, Painters
 from renderers.sources import Tables
-from styles.program import Program
+from styles.machine import Code
 
-_NO_CODE = np.zeros((0, 5), np.int32)
-_NO_NUMBERS = np.zeros(0, np.float32)
-_NO_RESULTS = np.zeros(0, np.int32)
+_NO_PROGRAM = Code(np.zeros((0, 5), np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 
 #: How pixels stand that must not be drawn now, though they are open: what kernels do not draw is
-#: all that is not `fused.OPEN`.
+#: all that is not `output.OPEN`.
 _HIDDEN = 3
 
 
@@ -41,7 +37,7 @@ class Canvas:
         self._painters = painters
         self._state = np.zeros(pixels, np.uint8)
         self._counts = np.array([pixels, 0], np.int64)
-        values = painter.kind == fused.VALUES
+        values = painter.kind == output.VALUES
         outputs = painter.program.outputs if values else 1
         self._words = np.zeros(0 if values or painter.indexed else pixels, np.uint32)
         self._indexes = np.full(pixels if painter.indexed else 0, TRANSPARENT, np.uint8)
@@ -54,7 +50,7 @@ class Canvas:
 
     @property
     def state(self) -> NDArray[np.uint8]:
-        """How each pixel stands, shape (height, width): `fused.OPEN`, `DRAWN`, `EMPTY`."""
+        """How each pixel stands, shape (height, width): `output.OPEN`, `DRAWN`, `EMPTY`."""
         return self._state.reshape(self._box.height, self._box.width)
 
     @property
@@ -88,10 +84,10 @@ class Canvas:
                 for dtype, physics in zip(tables.dtypes, tables.physics.tolist(), strict=True)
             ]
             found = self._painters.tables(painter, kinds, self._state.size)
-        program: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] = _arguments(painter.program)
+        program = painter.program.machine
         if found is not None:
             kind = fused.TABLE_INDEX if painter.indexed else fused.TABLE_RGB
-            program = (_NO_CODE, _NO_NUMBERS, _NO_RESULTS)
+            program = _NO_PROGRAM
             bands = bands.copy()
             bands[:, TABLE] = [table.__array_interface__["data"][0] for table in found]
         fused.draw(
@@ -112,12 +108,12 @@ class Canvas:
         Raises:
             RenderError: There are more or fewer bands than the program's inputs.
         """
-        kept = hidden & (self._state == fused.OPEN)
+        kept = hidden & (self._state == output.OPEN)
         self._state[kept] = _HIDDEN
         try:
             self.draw(tables, smooth)
         finally:
-            self._state[kept] = fused.OPEN
+            self._state[kept] = output.OPEN
 
     def image(self) -> Image | None:
         """Return the picture, or None where no pixel was drawn."""
@@ -128,8 +124,4 @@ class Canvas:
         if self._painter.indexed:
             return Image(self._indexes.reshape(height, width), self._painter.palette)
         pixels = self._words.view(np.uint8).reshape(height, width, 4)
-        return Image(pixels, opaque=still + empty == 0)
-
-
-def _arguments(program: Program) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    return program.code, program.constants, program.results
+        return Image(pixels, opaque=still + empty == 0 and not self._painter.translucent)

@@ -16,13 +16,13 @@ from renderers.canvas import Canvas
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
 from renderers.image import Image
-from renderers.kernels import fused, reduce, vm
+from renderers.kernels import output, reduce
 from renderers.masks import Screen
-from renderers.painter import Painter, Painters, coloured, values_painter
+from renderers.painter import Painter, Painters, coloured, of_values, values_painter
+from renderers.programs import run
 from renderers.rule import Compose
 from renderers.sources import Drawable
 from renderers.targets import CanvasTarget
-from styles.opcodes import BLOCK
 from styles.program import Program, select
 
 #: Most bytes of the values of all dates, which a median needs side by side: 64 dates of three
@@ -74,7 +74,7 @@ class _Layer(CanvasTarget):
     @property
     def there(self) -> NDArray[np.uint8]:
         """Shape (pixels,), 1 where there are values."""
-        return np.equal(self.canvas.state.reshape(-1), fused.DRAWN).view(np.uint8)
+        return np.equal(self.canvas.state.reshape(-1), output.DRAWN).view(np.uint8)
 
 
 class _AllDates(ABC):
@@ -114,7 +114,7 @@ class _AllDates(ABC):
 
     def image(self) -> Image | None:
         """Return the picture of all dates, None where no pixel has a value."""
-        return coloured(self._brush.painter, *self.values(), self._brush.box)
+        return coloured(of_values(self._brush.painter), *self.values(), self._brush.box)
 
     def _end_date(self) -> None:
         if self._date >= 0 and self._layer.open < self._brush.pixels:
@@ -208,10 +208,7 @@ class _Best(_AllDates):
     ) -> NDArray[np.float32]:
         """Run a program over the bands that it takes; pixels without a value are not there."""
         inputs = bands[[self._program.inputs.index(name) for name in program.inputs]]
-        scratch = np.empty((program.scratch_rows, BLOCK), np.float32)
-        out = np.empty((program.outputs, bands.shape[1]), np.float32)
-        vm.run(program.code, program.constants, program.results, inputs, scratch, out, there)
-        return out
+        return run(program, inputs, there)
 
     def _result(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         return self._values, self._there

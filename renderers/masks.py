@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from renderers.canvas import Canvas
 from renderers.geobox import GeoBox
-from renderers.kernels import fused
+from renderers.kernels import output
 from renderers.kernels.colour import TRANSPARENT
 from renderers.painter import Painter, Painters
 from renderers.rule import MAX_CLASS, ClassMask
@@ -54,5 +54,5 @@ def mask_painter(mask: ClassMask) -> Painter:
     palette = np.zeros((256, 4), np.uint8)
     program = select((mask.band,))
     return Painter(
-        program, fused.CLASSES, _NO_LEVELS, _NO_LEVELS, table, palette, ((0,),), repr(mask)
+        program, output.CLASSES, _NO_LEVELS, _NO_LEVELS, table, palette, ((0,),), repr(mask)
     )

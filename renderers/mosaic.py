@@ -21,7 +21,7 @@ from renderers.errors import SourceChangedError, SourceUnsupportedError
 from renderers.files import FileCache, OpenFile, grid_of, unpinned
 from renderers.geobox import GeoBox
 from renderers.job import Spent
-from renderers.kernels.fused import DRAWN
+from renderers.kernels.output import DRAWN
 from renderers.masks import Screen
 from renderers.painter import Painters, values_painter
 from renderers.plan import plan_read

@@ -1,7 +1,7 @@
 """What the drawing kernel must know of a style."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -12,11 +12,11 @@ from cache.memory import SizedLru
 from renderers.geobox import GeoBox
 from renderers.image import Image, UInt8Array
 from renderers.kernels import colour as colours
-from renderers.kernels import fused, gather, vm
+from renderers.kernels import gather, output, paint, vm
 from renderers.paint import tone_curve
 from styles import opcodes as op
 from styles.model import RampColour, RgbColour, Style
-from styles.program import Program
+from styles.program import Program, select
 
 #: Bits of the stored types whose values all fit in a table.
 _TABLE_TYPES: dict[str, np.dtype[Any]] = {
@@ -48,7 +48,7 @@ class Painter:
 
     Attributes:
         program: What to compute.
-        kind: What comes out: `fused.VALUES`, `RGB`, `RAMP` or `CLASSES`.
+        kind: What comes out: `output.VALUES`, `RGB`, `RAMP` or `CLASSES`.
         low: float32, per output the value of level 0.
         inverse: float32, per output 1 / (high - low).
         table: uint8: the tone curve of RGB, or the palette index of each class.
@@ -72,11 +72,16 @@ class Painter:
         """Whether palette indexes come out."""
         return self.palette is not None
 
+    @property
+    def translucent(self) -> bool:
+        """Whether pixels have an opacity of their own."""
+        return self.kind == output.RGB and self.program.outputs == output.WITH_ALPHA
+
 
 def values_painter(program: Program) -> Painter:
     """Return what gives a program's outputs as they are."""
     return Painter(
-        program, fused.VALUES, _NO_LEVELS, _NO_LEVELS, _NOTHING, None, None, program.digest
+        program, output.VALUES, _NO_LEVELS, _NO_LEVELS, _NOTHING, None, None, program.digest
     )
 
 
@@ -85,17 +90,18 @@ def style_painter(style: Style) -> Painter:
     colour, program = style.colour, style.program
     separate = _separate(program)
     if isinstance(colour, RgbColour):
-        low = np.array([pair[0] for pair in colour.stretch], np.float32)
-        high = np.array([pair[1] for pair in colour.stretch], np.float32)
+        stretch = [*colour.stretch, *([(0.0, 1.0)] if colour.alpha else [])]
+        low = np.array([pair[0] for pair in stretch], np.float32)
+        high = np.array([pair[1] for pair in stretch], np.float32)
         curve = _STRAIGHT if colour.gamma == 1.0 else tone_curve(colour.gamma)
         inverse = np.float32(1.0) / (high - low)
-        return Painter(program, fused.RGB, low, inverse, curve, None, separate, style.digest)
+        return Painter(program, output.RGB, low, inverse, curve, None, separate, style.digest)
     if isinstance(colour, RampColour):
         low = np.array([colour.low], np.float32)
         inverse = np.float32(1.0) / (np.array([colour.high], np.float32) - low)
-        kind, table = fused.RAMP, _NOTHING
+        kind, table = output.RAMP, _NOTHING
     else:
-        low, inverse, kind, table = _NO_LEVELS, _NO_LEVELS, fused.CLASSES, colour.table
+        low, inverse, kind, table = _NO_LEVELS, _NO_LEVELS, output.CLASSES, colour.table
     return Painter(program, kind, low, inverse, table, colour.palette, separate, style.digest)
 
 
@@ -111,7 +117,7 @@ def _separate(program: Program) -> tuple[tuple[int, ...], ...] | None:
     for kind, target, *operands in program.code.tolist():
         needs[target] = frozenset().union(*(of(n) for n in operands[: op.ARITY[kind]]))
     outputs = [of(number) for number in program.results.tolist()]
-    if any(len(inputs) != 1 for inputs in outputs):
+    if len(outputs) == output.WITH_ALPHA or any(len(inputs) != 1 for inputs in outputs):
         return None
     return tuple(
         tuple(k for k, inputs in enumerate(outputs) if number in inputs)
@@ -120,32 +126,38 @@ def _separate(program: Program) -> tuple[tuple[int, ...], ...] | None:
 
 
 def coloured(
-    painter: Painter, values: NDArray[np.float32], there: UInt8Array, box: GeoBox
+    painter: Painter, inputs: NDArray[np.float32], there: UInt8Array, box: GeoBox
 ) -> Image | None:
-    """Return the picture of values, as drawing would have coloured them.
+    """Return the picture of bands that lie ready, as drawing would have coloured them.
 
     Args:
         painter: Of a style.
-        values: C-contiguous, shape (outputs, pixels).
-        there: Shape (pixels,), 0 where there is no value.
+        inputs: C-contiguous, shape (inputs, pixels), in the order of the painter's program.
+        there: Shape (pixels,), 0 where there is no data.
         box: The target grid.
 
     Returns:
         None where there is no value at all.
     """
-    if not there.any():
+    pixels, shape = there.size, (box.height, box.width)
+    words = np.empty(0 if painter.indexed else pixels, np.uint32)
+    indexes = np.empty(pixels if painter.indexed else 0, np.uint8)
+    painted = paint.paint(
+        *painter.program.machine, inputs, there, painter.kind, painter.low, painter.inverse,
+        painter.table, words, indexes,
+    )  # fmt: skip
+    if not painted:
         return None
-    shape = box.height, box.width
-    if painter.kind == fused.RGB:
-        words = np.empty(there.size, np.uint32)
-        colours.rgb(values, there, painter.low, painter.inverse, painter.table, words)
-        return Image(words.view(np.uint8).reshape(*shape, 4), opaque=bool(there.all()))
-    indexes = np.empty(there.size, np.uint8)
-    if painter.kind == fused.RAMP:
-        colours.ramp(values[0], there, painter.low[0], painter.inverse[0], indexes)
-    else:
-        colours.classes(values[0], there, painter.table, indexes)
-    return Image(indexes.reshape(shape), painter.palette)
+    if painter.indexed:
+        return Image(indexes.reshape(shape), painter.palette)
+    opaque = painted == pixels and not painter.translucent
+    return Image(words.view(np.uint8).reshape(*shape, 4), opaque=opaque)
+
+
+def of_values(painter: Painter) -> Painter:
+    """Return the painter that gives values the colours which another one gives its outputs."""
+    program = select([str(number) for number in range(painter.program.outputs)])
+    return replace(painter, program=program)
 
 
 class Painters:
@@ -204,32 +216,31 @@ def _table(painter: Painter, outputs: tuple[int, ...], band: BandKind) -> NDArra
     physical = stored.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
     program = painter.program
     inputs = np.ascontiguousarray(np.broadcast_to(physical, (len(program.inputs), stored.size)))
-    scratch = np.empty((program.scratch_rows, op.BLOCK), np.float32)
+    code, constants, results = program.machine
     table = np.zeros(stored.size, np.uint32)
     values = np.empty((1, stored.size), np.float32)
-    for output in outputs:
+    for number in outputs:
         good = np.ones(stored.size, np.uint8)
-        result = program.results[output : output + 1]
-        vm.run(program.code, program.constants, result, inputs, scratch, values, good)
-        table |= _levels(painter, output, values[0], good)
+        vm.run(code, constants, results[number : number + 1], inputs, values, good)
+        table |= _levels(painter, number, values[0], good)
         table[good == 0] |= np.uint32(gather.LACKS_VALUE)
     table[stored.astype(np.float64) == band.nodata] |= np.uint32(gather.LACKS_DATA)
     return table
 
 
 def _levels(
-    painter: Painter, output: int, values: NDArray[np.float32], good: UInt8Array
+    painter: Painter, number: int, values: NDArray[np.float32], good: UInt8Array
 ) -> NDArray[np.uint32]:
     """Return the bits of a pixel that one output decides."""
-    if painter.kind == fused.RGB:
+    if painter.kind == output.RGB:
         rows = np.ascontiguousarray(np.broadcast_to(values, (3, values.size)))
         words = np.empty(values.size, np.uint32)
-        low = np.full(3, painter.low[output], np.float32)
-        inverse = np.full(3, painter.inverse[output], np.float32)
+        low = np.full(3, painter.low[number], np.float32)
+        inverse = np.full(3, painter.inverse[number], np.float32)
         colours.rgb(rows, good, low, inverse, painter.table, words)
-        return words & np.uint32(0xFF << 8 * output)
+        return words & np.uint32(0xFF << 8 * number)
     indexes = np.empty(values.size, np.uint8)
-    if painter.kind == fused.RAMP:
+    if painter.kind == output.RAMP:
         colours.ramp(values, good, painter.low[0], painter.inverse[0], indexes)
     else:
         colours.classes(values, good, painter.table, indexes)

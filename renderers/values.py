@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from renderers.kernels import vm
-from styles.opcodes import BLOCK
+from renderers.programs import run
 from styles.program import Program
 
 #: What the value of a formula is called beside those of its bands.
@@ -26,10 +25,7 @@ def computed(program: Program, bands: Mapping[str, float | None]) -> dict[str, f
     names = [NAME] if outputs == 1 else [f"{NAME}_{number + 1}" for number in range(outputs)]
     known = [bands[name] for name in program.inputs]
     inputs = np.array([[np.nan if v is None else v] for v in known], np.float32)
-    scratch = np.empty((program.scratch_rows, BLOCK), np.float32)
-    values = np.empty((outputs, 1), np.float32)
-    there = np.ones(1, np.uint8)
-    vm.run(program.code, program.constants, program.results, inputs, scratch, values, there)
+    values = run(program, inputs, np.ones(1, np.uint8))
     if any(value is None for value in known):
         return dict.fromkeys(names)
     return {n: None if np.isnan(v) else float(v) for n, v in zip(names, values[:, 0], strict=True)}

@@ -1,12 +1,15 @@
 """Formulas: text such as `(nir - red) / (nir + red)` to a program, by an allow-list.
 
-The grammar is Python's for names, numbers, `+ - * / **`, comparisons, `and or not` and calls of
-the functions in `FUNCTIONS`; everything else is refused. Several outputs are separated by commas
-or semicolons. The text is only ever parsed, never run, and every bound is checked before a pixel
-is touched.
+The grammar is Python's for names, numbers, `+ - * / % **`, comparisons, `and or not`, `in (4, 5)`,
+and calls of the functions in `FUNCTIONS` and `COMPOSED`; everything else is refused. NumExpr's
+operators (those of TiTiler's formulas) mean the same as there: `& | ~` between conditions, and
+`& << >>` with a whole number on the bits of a value. Several outputs are separated by commas or
+semicolons. The text is only ever parsed, never run, and every bound is checked before a pixel is
+touched.
 """
 
 import ast
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +19,7 @@ import numpy as np
 
 from styles import opcodes as op
 from styles.errors import StyleError
+from styles.machine import allocate
 from styles.program import Program
 
 MAX_LENGTH: Final = 2000
@@ -33,12 +37,46 @@ FUNCTIONS: Final[dict[str, tuple[int, int, int]]] = {
     "max": (op.MAX, 2, 16),
     "where": (op.WHERE, 3, 3),
     "clamp": (op.CLAMP, 3, 3),
+    "floor": (op.FLOOR, 1, 1),
+    "ceil": (op.CEIL, 1, 1),
+    "round": (op.ROUND, 1, 1),
+    "mod": (op.MOD, 2, 2),
+    "sin": (op.SIN, 1, 1),
+    "cos": (op.COS, 1, 1),
+    "tan": (op.TAN, 1, 1),
+    "asin": (op.ASIN, 1, 1),
+    "acos": (op.ACOS, 1, 1),
+    "atan": (op.ATAN, 1, 1),
+    "atan2": (op.ATAN2, 2, 2),
+    "pow": (op.POW, 2, 2),
+    # NumExpr's names
+    "arcsin": (op.ASIN, 1, 1),
+    "arccos": (op.ACOS, 1, 1),
+    "arctan": (op.ATAN, 1, 1),
+    "arctan2": (op.ATAN2, 2, 2),
 }
+#: Functions that are made of operations: fewest and most arguments.
+COMPOSED: Final[dict[str, tuple[int, int]]] = {
+    "log10": (1, 1),
+    "isin": (2, 33),
+    "bit": (2, 2),
+    "bits": (3, 3),
+}
+#: Names that are numbers. There is only something to see where there is data, where the mask is 1.
+CONSTANTS: Final[dict[str, float]] = {"pi": math.pi, "nan": math.nan, "dataMask": 1.0}
+#: Bits of a value that float32 holds.
+MAX_BITS: Final = 24
+_LARGEST: Final = float(np.finfo(np.float32).max)
+_LOG10: Final = 1.0 / math.log(10.0)
+_CONDITIONS: Final = frozenset(
+    {op.LT, op.LE, op.GT, op.GE, op.EQ, op.NE, op.AND, op.OR, op.NOT}
+)  # fmt: skip
 _BINARY: Final[dict[type[ast.operator], int]] = {
     ast.Add: op.ADD,
     ast.Sub: op.SUB,
     ast.Mult: op.MUL,
     ast.Div: op.DIV,
+    ast.Mod: op.MOD,
     ast.Pow: op.POW,
 }
 _COMPARE: Final[dict[type[ast.cmpop], int]] = {
@@ -51,7 +89,7 @@ _COMPARE: Final[dict[type[ast.cmpop], int]] = {
 }
 _COMMUTATIVE: Final = frozenset({op.ADD, op.MUL, op.EQ, op.NE, op.AND, op.OR})
 
-_FOREIGN = re.compile(r"[^A-Za-z0-9_.+\-*/<>=!(),; ]")
+_FOREIGN = re.compile(r"[^A-Za-z0-9_.+\-*/%&|~<>=!(),; ]")
 #: A number that runs into a name (`1if`): legal to Python's parser, but only with a warning.
 _GLUED = re.compile(r"(?<![\w.])(?>\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?+(?=[A-Za-z_])")
 
@@ -139,6 +177,11 @@ class _Graph:
     nodes: dict[tuple[int, ...], int] = field(default_factory=dict)
     start: int = 0
 
+    @property
+    def kinds(self) -> list[int]:
+        """The operation of each value."""
+        return [kind for kind, *_ in self.nodes]
+
     def outputs(self, part: str, start: int) -> list[int]:
         """Parse one part between semicolons, which begins at column `start` of the whole."""
         body = part.lstrip()
@@ -179,7 +222,9 @@ class _Graph:
                 raise self.error("only bands, numbers, operators and functions are allowed", node)
 
     def band(self, node: ast.Name) -> int:
-        if node.id in FUNCTIONS:
+        if node.id in CONSTANTS and (self.names is None or node.id not in self.names):
+            return self.constant(CONSTANTS[node.id], node)
+        if node.id in FUNCTIONS or node.id in COMPOSED:
             raise self.error(f"{node.id} is a function and needs arguments", node)
         if len(node.id) > MAX_NAME:
             raise self.error("the name of a band is too long", node)
@@ -199,7 +244,7 @@ class _Graph:
         return self.constant(value, node)
 
     def constant(self, value: float, node: ast.expr) -> int:
-        if abs(value) > float(np.finfo(np.float32).max):
+        if abs(value) > _LARGEST:
             raise self.error("the number is too large", node)
         bits = np.float32(value).tobytes()
         if len(self.constants) == op.MAX_CONSTANTS and bits not in self.constants:
@@ -219,10 +264,14 @@ class _Graph:
                 return self.emit(op.NEG, (operand,), node)
             case ast.Not():
                 return self.emit(op.NOT, (operand,), node)
+            case ast.Invert() if self.is_condition(operand):
+                return self.emit(op.NOT, (operand,), node)
             case _:
                 raise self.error("the operator is not allowed", node)
 
     def binary(self, node: ast.BinOp, depth: int) -> int:
+        if isinstance(node.op, ast.BitAnd | ast.BitOr | ast.LShift | ast.RShift):
+            return self.bitwise(node, depth)
         kind = _BINARY.get(type(node.op))
         if kind is None:
             raise self.error("the operator is not allowed", node)
@@ -237,7 +286,64 @@ class _Graph:
                 return self.emit(op.SQRT, (left,), node)
         return self.emit(kind, (left, self.visit(node.right, depth + 1)), node)
 
+    def bitwise(self, node: ast.BinOp, depth: int) -> int:
+        """Return `&` and `|` of conditions, or `&`, `<<`, `>>` of a value with a whole number."""
+        left = self.visit(node.left, depth + 1)
+        if isinstance(node.op, ast.LShift | ast.RShift):
+            places = self.whole(node.right, 0, MAX_BITS)
+            if isinstance(node.op, ast.LShift):
+                return self.scaled(left, 2.0**places, node)
+            return self.emit(op.FLOOR, (self.scaled(left, 2.0**-places, node),), node)
+        kind = op.AND if isinstance(node.op, ast.BitAnd) else op.OR
+        if self.is_condition(left) and not isinstance(node.right, ast.Constant):
+            right = self.visit(node.right, depth + 1)
+            if self.is_condition(right):
+                return self.emit(kind, (left, right), node)
+        elif kind == op.AND and isinstance(node.right, ast.Constant):
+            return self.masked(left, self.whole(node.right, 0, 2**MAX_BITS - 1), node)
+        message = "takes conditions" if kind == op.OR else "takes conditions, or a whole number"
+        raise self.error(f"{'|' if kind == op.OR else '&'} {message}", node)
+
+    def is_condition(self, value: int) -> bool:
+        """Tell whether a value can only be true, false or nothing."""
+        return value < 0 and self.kinds[-1 - value] in _CONDITIONS
+
+    def scaled(self, value: int, factor: float, node: ast.expr) -> int:
+        """Return a value times a number."""
+        if factor == 1.0:
+            return value
+        return self.emit(op.MUL, (value, self.constant(factor, node)), node)
+
+    def bits_of(self, value: int, first: int, count: int, node: ast.expr) -> int:
+        """Return the number that some bits of a value hold.
+
+        All steps are exact, as the factors are powers of two; of negative numbers the bits are
+        those of two's complement.
+        """
+        whole = self.emit(op.FLOOR, (self.scaled(value, 2.0**-first, node),), node)
+        above = self.emit(op.FLOOR, (self.scaled(whole, 2.0**-count, node),), node)
+        return self.emit(op.SUB, (whole, self.scaled(above, 2.0**count, node)), node)
+
+    def masked(self, value: int, mask: int, node: ast.expr) -> int:
+        """Return the bits of a value that a mask has: runs of them, added up."""
+        parts = [
+            self.scaled(
+                self.bits_of(value, run.start(), len(run[0]), node), 2.0 ** run.start(), node
+            )
+            for run in re.finditer("1+", f"{mask:b}"[::-1])
+        ]
+        return self.fold(op.ADD, parts or [self.scaled(value, 0.0, node)], node)
+
+    def whole(self, node: ast.expr, least: int, most: int) -> int:
+        """Return a whole number that is written out."""
+        value = node.value if isinstance(node, ast.Constant) else None
+        if type(value) is int and least <= value <= most:
+            return value
+        raise self.error(f"expected a whole number from {least} to {most}", node)
+
     def compare(self, node: ast.Compare, depth: int) -> int:
+        if isinstance(node.ops[0], ast.In | ast.NotIn):
+            return self.membership(node, depth)
         values = [self.visit(v, depth + 1) for v in (node.left, *node.comparators)]
         links = []
         for operator, left, right in zip(node.ops, values, values[1:], strict=False):
@@ -247,18 +353,48 @@ class _Graph:
             links.append(self.emit(kind, (left, right), node))
         return self.fold(op.AND, links, node)
 
+    def membership(self, node: ast.Compare, depth: int) -> int:
+        """Return `value in (4, 5)`, and `not in`."""
+        (among,) = node.comparators if len(node.comparators) == 1 else (None,)
+        if not isinstance(among, ast.Tuple) or not among.elts:
+            raise self.error("after in comes a list such as (4, 5)", node)
+        found = self.is_in(self.visit(node.left, depth + 1), among.elts, depth, node)
+        return found if isinstance(node.ops[0], ast.In) else self.emit(op.NOT, (found,), node)
+
+    def is_in(self, value: int, among: Sequence[ast.expr], depth: int, node: ast.expr) -> int:
+        equal = [self.emit(op.EQ, (value, self.visit(v, depth + 1)), node) for v in among]
+        return self.fold(op.OR, equal, node)
+
     def call(self, node: ast.Call, depth: int) -> int:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in COMPOSED:
+            return self.composed(name, node, depth)
         if name not in FUNCTIONS:
-            raise self.error(f"the functions are {', '.join(FUNCTIONS)}", node)
+            raise self.error(f"the functions are {', '.join((*FUNCTIONS, *COMPOSED))}", node)
         kind, least, most = FUNCTIONS[name]
-        if node.keywords or not least <= len(node.args) <= most:
-            count = str(least) if least == most else f"{least} to {most}"
-            raise self.error(f"{name} takes {count} values", node)
+        self.check_arguments(name, node, least, most)
         values = [self.visit(argument, depth + 1) for argument in node.args]
         if kind in (op.MIN, op.MAX):
             return self.fold(kind, values, node)
         return self.emit(kind, tuple(values), node)
+
+    def composed(self, name: str, node: ast.Call, depth: int) -> int:
+        """Return the value of a function that is made of operations."""
+        self.check_arguments(name, node, *COMPOSED[name])
+        value, *rest = self.visit(node.args[0], depth + 1), *node.args[1:]
+        match name:
+            case "log10":
+                return self.scaled(self.emit(op.LOG, (value,), node), _LOG10, node)
+            case "isin":
+                return self.is_in(value, rest, depth, node)
+        first = self.whole(rest[0], 0, MAX_BITS - 1)
+        count = self.whole(rest[1], 1, MAX_BITS - first) if name == "bits" else 1
+        return self.bits_of(value, first, count, node)
+
+    def check_arguments(self, name: str, node: ast.Call, least: int, most: int) -> None:
+        if node.keywords or not least <= len(node.args) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
+            raise self.error(f"{name} takes {count} values", node)
 
     def fold(self, kind: int, values: list[int], node: ast.expr) -> int:
         """Combine values from the left."""
@@ -302,35 +438,13 @@ class _Graph:
         """Give every value a register and return the finished program."""
         if not self.inputs:
             raise StyleError("the formula names no band")
-        code, registers = _allocate(list(self.nodes), results)
+        try:
+            code, places = allocate(list(self.nodes), results)
+        except ValueError as error:
+            raise StyleError(f"the formula needs {error}") from None
         return Program(
             inputs=tuple(self.inputs),
             code=np.asarray(code, np.int32).reshape(-1, 5),
             constants=np.frombuffer(b"".join(self.constants), np.float32),
-            results=np.asarray([registers.get(r, r) for r in results], np.int32),
+            results=np.asarray(places, np.int32),
         )
-
-
-def _allocate(
-    nodes: list[tuple[int, ...]], results: list[int]
-) -> tuple[list[list[int]], dict[int, int]]:
-    """Assign registers in order of computation; a register is used again after its last reader.
-
-    An operation never writes onto one of its own operands: LLVM checks for overlap before each
-    vector loop and would take the slow scalar one.
-    """
-    last = {value: len(nodes) for value in results}
-    for index, (_, *operands) in reversed(list(enumerate(nodes))):
-        for value in operands:
-            last.setdefault(value, index)
-    free = list(range(op.REGISTERS))[::-1]
-    register: dict[int, int] = {}
-    code = []
-    for index, (kind, *operands) in enumerate(nodes):
-        if not free:
-            raise StyleError(f"the formula needs more than {op.REGISTERS} values at a time")
-        register[-1 - index] = free.pop()
-        places = [register.get(value, value) for value in operands]
-        code.append([kind, register[-1 - index], *places, *[0] * (3 - len(places))])
-        free += [register[v] for v in set(operands) if v < 0 and last[v] == index]
-    return code, register

@@ -43,7 +43,9 @@ def formula_style(
     gamma: float = 1.0,
     resampling: Resampling | None = None,
 ) -> Style:
-    """Return the style of a formula of one output (along a palette) or three (red, green, blue).
+    """Return the style of a formula.
+
+    One output is along a palette, three are red, green and blue, a fourth is opacity from 0 to 1.
 
     Args:
         expression: See `styles.expression`.
@@ -115,17 +117,17 @@ def _colour(
     program: Program, ranges: Sequence[Range], palette: Palette | None, gamma: float
 ) -> ColourRule:
     outputs = program.outputs
-    if outputs not in (1, 3):
-        raise StyleError(f"a picture is made of one or three values, not of {outputs}")
-    if len(ranges) not in (0, 1, outputs):
-        raise StyleError(f"{len(ranges)} ranges for {outputs} values")
+    if outputs not in (1, 3, 4):
+        raise StyleError(f"a picture is made of one, three or four values, not of {outputs}")
+    if len(ranges) not in (0, 1, min(outputs, 3)):
+        raise StyleError(f"{len(ranges)} ranges for {min(outputs, 3)} colours")
     if outputs == 1:
         low, high = ranges[0] if ranges else _natural_range(program)
         return RampColour(named(DEFAULT_MAP) if palette is None else palette, low, high)
     if palette is not None:
         raise StyleError("a colour map is for one value, not for three")
     first, second, third = ranges if len(ranges) == 3 else (*ranges, DEFAULT_RGB_RANGE)[:1] * 3
-    return RgbColour((first, second, third), gamma)
+    return RgbColour((first, second, third), gamma, alpha=outputs == 4)
 
 
 def _natural_range(program: Program) -> Range:

@@ -81,10 +81,11 @@ class Legend:
 
 @dataclass(frozen=True, eq=False)
 class RgbColour:
-    """Three outputs as red, green and blue.
+    """Three outputs as red, green and blue, and where asked for a fourth as opacity.
 
     Attributes:
         stretch: Per channel, the values that become 0 and 255.
+        alpha: Whether there is a fourth output: 0 is transparent, 1 opaque.
         gamma: Brightens the dark parts when above 1: level = t ** (1 / gamma) for t in 0..1.
         channels: What the channels show, for the legend.
 
@@ -92,10 +93,15 @@ class RgbColour:
         StyleError: A stretch without extent, or a gamma outside 0.1 to 10.
     """
 
-    outputs: ClassVar[int] = 3
     stretch: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
     gamma: float = 1.0
     channels: tuple[str, str, str] = ("red", "green", "blue")
+    alpha: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs of a program it takes."""
+        return 4 if self.alpha else 3
 
     def __post_init__(self) -> None:
         for low, high in self.stretch:
@@ -105,7 +111,7 @@ class RgbColour:
 
     def content(self) -> bytes:
         """Return all that changes pixels, for the digest."""
-        return f"rgb {self.stretch!r} {self.gamma!r}".encode()
+        return f"rgb {self.stretch!r} {self.gamma!r}{' alpha' * self.alpha}".encode()
 
     def legend(self) -> tuple[LegendEntry, ...]:
         """Return one entry per channel, with what the channel alone would show."""

@@ -8,7 +8,8 @@ All values are float32; truth is 1.0 and falsehood 0.0.
 NaN means "no value". Arithmetic carries it on, and so do comparisons and logic: where an operand
 is NaN the result is NaN, never a plain "false". MIN, MAX and CLAMP give NaN where any operand is
 NaN. WHERE looks at its condition first: NaN there gives NaN, else only the chosen branch counts.
-Anything but 0.0 is true.
+Anything but 0.0 is true. ROUND goes to the nearest whole number, halves to the even one; MOD has
+the sign of its divisor, as in Python; angles are radians.
 """
 
 from typing import Final
@@ -36,6 +37,26 @@ CLAMP: Final = 20
 POW: Final = 21
 LOG: Final = 22
 EXP: Final = 23
+MOD: Final = 24
+FLOOR: Final = 25
+CEIL: Final = 26
+ROUND: Final = 27
+SIN: Final = 28
+COS: Final = 29
+TAN: Final = 30
+ASIN: Final = 31
+ACOS: Final = 32
+ATAN: Final = 33
+ATAN2: Final = 34
+
+# Several operations in one pass, each rounded as it would be alone. No program holds them:
+# `styles.machine` puts them in for the kernels.
+#: (a - b) / (a + b).
+NORMALISED: Final = 64
+#: a + b * k, where k is a constant.
+ADD_SCALED: Final = 65
+#: a * k / b, where k is a constant.
+SCALED_DIV: Final = 66
 
 #: Part of every program's digest: raise it when an operation changes its meaning.
 SEMANTICS: Final = 1
@@ -53,7 +74,9 @@ BLOCK: Final = 1024
 
 #: How many operands each operation reads.
 ARITY: Final[dict[int, int]] = {
-    **dict.fromkeys((NEG, ABS, SQRT, LOG, EXP, NOT), 1),
-    **dict.fromkeys((ADD, SUB, MUL, DIV, POW, MIN, MAX, LT, LE, GT, GE, EQ, NE, AND, OR), 2),
+    **dict.fromkeys((NEG, ABS, SQRT, LOG, EXP, NOT, FLOOR, CEIL, ROUND), 1),
+    **dict.fromkeys((SIN, COS, TAN, ASIN, ACOS, ATAN), 1),
+    **dict.fromkeys((ADD, SUB, MUL, DIV, POW, MOD, ATAN2, MIN, MAX), 2),
+    **dict.fromkeys((LT, LE, GT, GE, EQ, NE, AND, OR), 2),
     **dict.fromkeys((CLAMP, WHERE), 3),
 }

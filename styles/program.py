@@ -1,5 +1,6 @@
 """Programs: arithmetic on bands as a few numbers that a kernel runs at once."""
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from styles import opcodes as op
 from styles.errors import StyleError
+from styles.machine import Code, lowered
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +59,10 @@ class Program:
         """Number of results per pixel."""
         return len(self.results)
 
-    @property
-    def scratch_rows(self) -> int:
-        """Rows of BLOCK float32 that the machine needs to run this program."""
-        return op.FIRST_CONSTANT + len(self.constants)
+    @functools.cached_property
+    def machine(self) -> Code:
+        """What kernels run for this program: results have the same bits."""
+        return lowered(self.code, self.constants, self.results)
 
     def _check_bounds(self) -> None:
         for what, count, least, most in (

@@ -59,6 +59,17 @@ _OPERATIONS: dict[int, Callable[..., Float32Array]] = {
     op.POW: np.power,
     op.LOG: np.log,
     op.EXP: np.exp,
+    op.MOD: np.mod,
+    op.FLOOR: np.floor,
+    op.CEIL: np.ceil,
+    op.ROUND: np.rint,
+    op.SIN: np.sin,
+    op.COS: np.cos,
+    op.TAN: np.tan,
+    op.ASIN: np.arcsin,
+    op.ACOS: np.arccos,
+    op.ATAN: np.arctan,
+    op.ATAN2: np.arctan2,
 }
 
 

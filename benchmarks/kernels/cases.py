@@ -19,7 +19,6 @@ from renderers.encoders.webp import WebpEncoder
 from renderers.image import Image
 from renderers.kernels import colour, png, predictor, vm
 from renderers.kernels.deflate import HEAD, SLACK, deflate_rows
-from styles import opcodes
 from styles.expression import compile_formula
 from styles.reference import evaluate
 
@@ -175,13 +174,10 @@ def _painting() -> Iterator[Case]:
     valid = np.ones(pixels, np.uint8)
     program = compile_formula("(a - b) / (a + b)")
     inputs = np.ascontiguousarray(values[: len(program.inputs)])
-    scratch = np.empty((program.scratch_rows, opcodes.BLOCK), np.float32)
     outputs = np.empty((program.outputs, pixels), np.float32)
     yield Case(
         "program (a - b) / (a + b)",
-        lambda: vm.run(
-            program.code, program.constants, program.results, inputs, scratch, outputs, valid
-        ),
+        lambda: vm.run(*program.machine, inputs, outputs, valid),
         "NumPy",
         lambda: evaluate(program, inputs),
     )

@@ -14,25 +14,16 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from renderers.kernels import colour, gather, places, vm
+from renderers.kernels import gather, output, places, vm
 from renderers.kernels.options import inlined, kernel
-from styles.opcodes import BLOCK, FIRST_CONSTANT
+from renderers.kernels.output import DRAWN, EMPTY, OPEN, RGB, VALUES
+from styles.opcodes import BLOCK
 
 Array = NDArray[Any]
 
-# What comes out.
-VALUES: Final = 0
-RGB: Final = 1
-RAMP: Final = 2
-CLASSES: Final = 3
+#: What comes out, beside the kinds of `output`.
 TABLE_RGB: Final = 4
 TABLE_INDEX: Final = 5
-
-# How a pixel stands.
-OPEN: Final = 0
-DRAWN: Final = 1
-#: It has data, of which the program makes no value: transparent, and later scenes stay hidden.
-EMPTY: Final = 2
 
 _i64 = types.Array(types.int64, 1, "C")
 _i64_rows = types.Array(types.int64, 2, "C")
@@ -80,59 +71,6 @@ def _locate(
         )  # fmt: skip
         at += piece
     return number
-
-
-@inlined
-def _levels(values: Array, count: int, low: float, inverse: float, last: float, out: Array) -> None:
-    """Stretch values to places on a curve that ends at `last`."""
-    for p in range(count):
-        out[p] = np.int32(colour.unit(values[p], low, inverse) * last + colour.HALF)
-
-
-@inlined
-def _mix_rgb(levels: Array, count: int, curve: Array, words: Array) -> None:
-    """Make opaque RGBA words of three rows of levels."""
-    red, green, blue = levels[0], levels[1], levels[2]
-    if curve.shape[0] == 256:
-        # The curve of gamma 1: a level is its own position.
-        for p in range(count):
-            words[p] = (
-                red[p]
-                | (green[p] << np.uint32(8))
-                | (blue[p] << np.uint32(16))
-                | np.uint32(0xFF000000)
-            )
-    else:
-        for p in range(count):
-            words[p] = colour.word(curve[red[p]], curve[green[p]], curve[blue[p]])
-
-
-@inlined
-def _indexes(
-    kind: int, row: Array, count: int, low: Array, inverse: Array, table: Array, words: Array
-) -> None:
-    """Give a row of values their palette indexes."""
-    if kind == RAMP:
-        first, scale = low[0], inverse[0]
-        for p in range(count):
-            t = colour.unit(row[p], first, scale)
-            words[p] = np.uint32(np.int32(t * colour.LAST + colour.HALF))
-    else:
-        end = np.float32(table.shape[0])
-        for p in range(count):
-            words[p] = np.uint32(colour.class_index(row[p], table, end))
-
-
-@inlined
-def _valueless(row: Array, count: int, ok: Array) -> None:
-    """Mark pixels that have data of which the program makes no value."""
-    without = 0
-    for p in range(count):
-        without += row[p] != row[p]
-    if without > 0:
-        for p in range(count):
-            if row[p] != row[p] and ok[p] != 0:
-                ok[p] = EMPTY
 
 
 @inlined
@@ -217,7 +155,7 @@ def draw(
         kind: What comes out: VALUES, RGB, ...
         smooth: Bilinear, else nearest.
         width: Pixels per target row.
-        code: The program, see `styles.opcodes`.
+        code: The program, see `styles.opcodes` and `styles.machine`.
         constants: Its numbers, float32.
         results: int32, operand number of each output.
         low: float32, per output the value of level 0.
@@ -237,10 +175,8 @@ def draw(
         alike = alike and bands[b, gather.LAYOUT] == bands[0, gather.LAYOUT]
         alike = alike and bands[b, gather.KIND] == bands[0, gather.KIND]
     rows = np.empty((inputs, BLOCK), np.float32)
-    scratch = np.empty((FIRST_CONSTANT + constants.shape[0], BLOCK), np.float32)
-    for k in range(constants.shape[0]):
-        scratch[FIRST_CONSTANT + k, :] = constants[k]
-    levels = np.empty((3, BLOCK), np.uint32)
+    scratch = vm.scratch_for(constants)
+    levels = np.zeros((4, BLOCK), np.uint32)
     chunk = np.empty(BLOCK, np.uint32)
     ok = np.empty(BLOCK, np.uint8)
     doubt = np.empty(BLOCK, np.uint8)
@@ -287,14 +223,13 @@ def draw(
             vm.execute(code, scratch, rows, 0, count)
             for k in range(results.shape[0]):
                 source = vm.operand(results[k], scratch, rows, 0, count)
-                _valueless(source, count, ok)
+                output.valueless(source, count, ok)
                 if kind == RGB:
-                    last = np.float32(table.shape[0] - 1)
-                    _levels(source, count, low[k], inverse[k], last, levels[k])
+                    output.output_levels(source, count, k, low, inverse, table, levels)
                 elif kind != VALUES:
-                    _indexes(kind, source, count, low, inverse, table, chunk)
+                    output.indexes(kind, source, count, low, inverse, table, chunk)
             if kind == RGB:
-                _mix_rgb(levels, count, table, chunk)
+                output.mix_rgb(levels, results.shape[0], count, table, chunk)
         good = ok[:count]
         drawn = _count(good, DRAWN)
         all_drawn = still == count and drawn == count

@@ -6,7 +6,7 @@ from support.paint import canvas_of, paint
 from renderers.errors import RenderError
 from renderers.geobox import GeoBox
 from renderers.image import Image
-from renderers.kernels import fused
+from renderers.kernels import output
 from renderers.paint import composite, flatten, tone_curve
 from renderers.painter import values_painter
 from renderers.sources import target_tables
@@ -104,7 +104,7 @@ def test_values_of_every_output():
     canvas = canvas_of(values_painter(program), bands, np.ones(SHAPE, bool))
     expected = twin(program, bands.reshape(2, -1)).reshape(2, *SHAPE)
     drawn = ~np.isnan(expected).any(axis=0)
-    np.testing.assert_array_equal(canvas.state == fused.DRAWN, drawn)
+    np.testing.assert_array_equal(canvas.state == output.DRAWN, drawn)
     np.testing.assert_array_equal(canvas.values[:, drawn], expected[:, drawn])
     assert not drawn.all()
 

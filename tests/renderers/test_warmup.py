@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from renderers.kernels import colour, deflate, fused, png, stored, vm
+from renderers.kernels import colour, deflate, fused, output, png, stored, vm
 from renderers.warmup import warm_up
 
 TESTS = Path(__file__).parents[1]
@@ -24,7 +24,7 @@ with event.install_recorder("numba:compile") as compiled, np.errstate(all="ignor
 assert drawn > 10_000
 print(f"compiled:{len(compiled.buffer)}")
 """
-WAYS = (fused.VALUES, fused.RGB, fused.RAMP, fused.CLASSES)
+WAYS = (output.VALUES, output.RGB, output.RAMP, output.CLASSES)
 
 
 def test_warming_up_leaves_every_kernel_compiled():

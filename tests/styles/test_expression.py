@@ -2,6 +2,7 @@ import math
 import operator
 import string
 
+import numexpr
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from styles import opcodes as op
 from styles.errors import StyleError
-from styles.expression import compile_formula
+from styles.expression import compile_formula, compile_intervals
 from styles.reference import evaluate
 
 NAMES = ("red", "nir", "B04", "b1")
@@ -93,7 +94,22 @@ def test_formula_means_what_python_says(text, expected):
         ("nir * " + "9" * 400, 6),
         ("True * nir", 0),
         ("... * nir", 0),
-        ("nir % red", 4),
+        ("nir ^ red", 4),
+        ("nir & red", 0),
+        ("nir | 3", 0),
+        ("nir & 1.5", 6),
+        ("nir & -1", 0),
+        ("nir >> red", 7),
+        ("nir << 25", 7),
+        ("~nir", 0),
+        ("nir in (4)", 0),
+        ("nir in ()", 0),
+        ("bit(nir, 24)", 9),
+        ("bit(nir, red)", 9),
+        ("bits(nir, 20, 5)", 14),
+        ("bits(nir, 0, 0)", 13),
+        ("isin(nir)", 0),
+        ("log10", 0),
         ("nir // red", 0),
         ("nir in red", 0),
         ("nir is red", 0),
@@ -269,3 +285,80 @@ def test_hostile_text_gives_a_program_or_a_style_error(text):
         assert len(program.code) <= op.MAX_INSTRUCTIONS
         assert len(program.inputs) <= op.MAX_INPUTS
     assert -1 <= position <= len(text) + 1
+
+
+VALUES = np.array([0, 1, 2, 3, 4, 7, 8, 255, 256, 21824, 65535, 16777215, -1, -32768], np.float32)
+
+
+def of(text, **bands):
+    """Values of a formula by the twin."""
+    program = compile_formula(text)
+    inputs = np.stack([np.asarray(bands[name], np.float32) for name in program.inputs])
+    return evaluate(program, inputs)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bit(qa, 3)", lambda v: (v >> 3) & 1),
+        ("bits(qa, 8, 2)", lambda v: (v >> 8) & 3),
+        ("bits(qa, 0, 24)", lambda v: v & 0xFFFFFF),
+        ("qa & 26", lambda v: v & 26),
+        ("qa & 0", lambda v: v & 0),
+        ("qa & 65535", lambda v: v & 65535),
+        ("qa >> 5", lambda v: v >> 5),
+        ("(qa & 255) << 4", lambda v: (v & 255) << 4),
+        ("qa % 7", lambda v: v % 7),
+        ("mod(qa, -7)", lambda v: v % -7),
+        ("isin(qa, 4, 7, 255)", lambda v: np.isin(v, [4, 7, 255])),
+        ("qa in (4, 7, 255)", lambda v: np.isin(v, [4, 7, 255])),
+        ("qa not in (4, 7)", lambda v: ~np.isin(v, [4, 7])),
+        ("(qa > 3) & (qa < 256)", lambda v: (v > 3) & (v < 256)),
+        ("(qa < 3) | (qa == 8)", lambda v: (v < 3) | (v == 8)),
+        ("~(qa < 3)", lambda v: v >= 3),
+        ("((qa & 8) != 0) & (qa > 8)", lambda v: ((v & 8) != 0) & (v > 8)),
+    ],
+)
+def test_bits_and_classes_are_those_of_integers(text, expected):
+    whole = VALUES.astype(np.int64)
+    np.testing.assert_array_equal(of(text, qa=VALUES), expected(whole).astype(np.float32))
+
+
+def test_functions_and_names():
+    x = np.array([-2.5, -0.5, 0.5, 1.5, 2.5, 100.0], np.float32)
+    assert of("round(x)", x=x).tolist() == [-2, 0, 0, 2, 2, 100]
+    assert of("floor(x) + ceil(x)", x=x).tolist() == [-5, -1, 1, 3, 5, 200]
+    np.testing.assert_allclose(of("log10(x)", x=x[2:]), np.log10(x[2:]), rtol=1e-6)
+    np.testing.assert_allclose(of("arctan2(x, 1)", x=x), np.arctan2(x, 1), rtol=1e-6)
+    np.testing.assert_allclose(of("cos(x * pi)", x=x), np.cos(x * np.float32(np.pi)), atol=1e-6)
+    assert np.isnan(of("where(x > 0, nan, x)", x=x)).tolist() == (x > 0).tolist()
+    assert of("x * dataMask", x=x).tolist() == x.tolist()
+
+
+def test_formulas_of_numexpr_are_taken_as_they_are():
+    """Those of rio-tiler's documentation and tests, and what users write."""
+    rng = np.random.default_rng(4)
+    bands = {f"b{k}": rng.uniform(0.01, 1, 50).astype(np.float32) for k in range(1, 4)}
+    for text in (
+        "(b1-b2)/(b1+b2)",
+        "b1/b2",
+        "where((b1 > 0.5) & (b2 < 0.3), 1, 0)",
+        "where((b1 > 0.5) | ~(b2 < 0.3), b3, -1)",
+        "sqrt(b1**2 + b2**2)",
+        "2.5*(b1-b2)/(b1+6*b2-7.5*b3+1)",
+        "log(b1)*10",
+        "arctan2(b1,b2)*180/3.14159",
+    ):
+        np.testing.assert_allclose(of(text, **bands), numexpr.evaluate(text, bands), rtol=2e-5)
+
+
+def test_intervals_number_from_one_and_the_last_counts():
+    program = compile_intervals("a", [(0, 1), (1, 5), (2, 3)])
+    values = np.array([[-1, 0, 0.5, 1, 2, 2.5, 3, 5, np.nan]], np.float32)
+    found = evaluate(program, values)[0]
+    assert found[:8].tolist() == [0, 1, 1, 2, 3, 3, 2, 0]
+    assert np.isnan(found[8])
+    with pytest.raises(StyleError, match="intervals"):
+        compile_intervals("a", [(0, 1)] * 33)
+    with pytest.raises(StyleError, match="one value"):
+        compile_intervals("a, b", [(0, 1)])

@@ -92,11 +92,6 @@ def test_select_gives_bands_as_they_are():
         select([])
 
 
-def test_scratch_holds_registers_and_constants():
-    assert compile_formula("nir + red").scratch_rows == 32
-    assert compile_formula("nir * 2 + 3").scratch_rows == 34
-
-
 def test_renamed_is_the_same_arithmetic_on_other_bands():
     program = compile_formula("(nir - red) / (nir + red)")
     assert renamed(program, {}) is program

@@ -94,7 +94,7 @@ def test_equal_formulas_are_one_style():
         ("rescale=0,1", "rescale", "there is no expression"),
         ("expression=a%2B", "expression", "column"),
         ("expression=a.b", "expression", "column 1"),
-        ("expression=a,b", "expression", "one or three values"),
+        ("expression=a,b", "expression", "one, three or four values"),
         ("expression=a&rescale=1,0", "rescale", "not below"),
         ("expression=a&rescale=0,nan", "rescale", "no number"),
         ("expression=a&rescale=0", "rescale", "low,high"),
@@ -163,6 +163,18 @@ async def test_intervals_are_drawn(one):
     low = physical() < 1000
     assert (tile[low] == (255, 0, 0, 255)).all()
     assert (tile[~low] == (0, 0, 255, 255)).all()
+
+
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+async def test_a_fourth_value_is_opacity(one, resampling):
+    formula = "b1/40000, 0*b1, 0*b1, b1/32777"
+    query = "?" + urlencode({"expression": formula, "resampling": resampling})
+    async with running(one.settings) as app:
+        answer = await app.get(tile_url(query=query))
+        tile = pixels(answer.content).astype(int)
+    assert (np.abs(tile[..., 3] - np.clip(physical() / 32777, 0, 1) * 255) <= 1).all()
+    assert (np.abs(tile[..., 0] - physical() / 40000 * 255) <= 1).all()
+    assert not tile[..., 1:3].any()
 
 
 async def test_every_protocol_draws_the_same(one):

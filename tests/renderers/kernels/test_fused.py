@@ -9,7 +9,7 @@ from support.blocks import part_of_array
 
 from renderers.canvas import Canvas
 from renderers.geobox import GeoBox
-from renderers.kernels import fused
+from renderers.kernels import output
 from renderers.painter import Painters, style_painter, values_painter
 from renderers.reference import footprints, resample
 from renderers.sources import Drawable, Prepared
@@ -93,7 +93,7 @@ def test_values_equal_numpy_wherever_blocks_end(dtype, method, seed, masked, ste
         return  # it shrinks by more than bilinear is for
     canvas = drawn(part, blocks, values_painter(select(("a", "b"))))
     wanted, good = expected(values, mask if masked else NO_MASK, grid, method, 7.0)
-    np.testing.assert_array_equal(canvas.state == fused.DRAWN, good)
+    np.testing.assert_array_equal(canvas.state == output.DRAWN, good)
     wanted = wanted * scaling[0] + scaling[1]
     np.testing.assert_allclose(canvas.values[:, good], wanted[:, good], rtol=2e-5, atol=2e-4)
 
@@ -180,5 +180,5 @@ def test_a_value_that_a_program_cannot_make_is_transparent_and_not_open():
     )
     canvas = drawn(*part_of_array(values, grid, block=(64, 64)), painter)
     assert canvas.open == 0
-    assert (canvas.state[:, :40] == fused.EMPTY).all()
-    assert (canvas.state[:, 40:] == fused.DRAWN).all()
+    assert (canvas.state[:, :40] == output.EMPTY).all()
+    assert (canvas.state[:, 40:] == output.DRAWN).all()

@@ -12,8 +12,10 @@ from styles.reference import evaluate
 SPECIAL = np.array(
     [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3e38, -3e38, 1e-40, np.inf, -np.inf, np.nan], np.float32
 )
-EXACT = sorted(set(op.ARITY) - {op.POW, op.LOG, op.EXP})
-TRANSCENDENTAL = [op.POW, op.LOG, op.EXP]
+TRANSCENDENTAL = [
+    op.POW, op.LOG, op.EXP, op.SIN, op.COS, op.TAN, op.ASIN, op.ACOS, op.ATAN, op.ATAN2,
+]  # fmt: skip
+EXACT = sorted(set(op.ARITY) - set(TRANSCENDENTAL))
 
 
 def run(program, inputs, valid=None):
@@ -21,8 +23,7 @@ def run(program, inputs, valid=None):
     pixels = inputs.shape[1]
     valid = np.ones(pixels, np.uint8) if valid is None else valid
     outputs = np.empty((program.outputs, pixels), np.float32)
-    scratch = np.full((program.scratch_rows, op.BLOCK), 99, np.float32)
-    vm.run(program.code, program.constants, program.results, inputs, scratch, outputs, valid)
+    vm.run(*program.machine, inputs, outputs, valid)
     return outputs, valid
 
 
@@ -181,3 +182,31 @@ def test_random_programs_equal_their_twin(program, seed):
     expected = evaluate(program, inputs)
     assert_same_bits(found, expected)
     np.testing.assert_array_equal(valid, ~np.isnan(expected).any(axis=0))
+
+
+FUSED = [
+    "(a - b) / (b + a)",
+    "2.5 * (a - b) / (a + 6 * b - 7.5 * c + 1)",
+    "a - b * 0; a - b * 2; a * -2 + b; c - (a - 0 * b)",
+    "3 * a / (a - b); (a * 3) / (a * 3)",
+    "1 - a; 1 / a; a - 1; a / 3; 2 < a; 2 <= a; 2 > a; 2 >= a; a == 2; a != nan",
+    "(a - b) / (a + b) + (a - b) * (a + b)",
+]
+
+
+@pytest.mark.parametrize("text", FUSED)
+def test_operations_in_one_pass_give_the_same_bits(text):
+    program = compile_formula(text)
+    rng = np.random.default_rng(3)
+    count = len(program.inputs)
+    noise = rng.normal(0, 2, (count, 3000)).astype(np.float32)
+    inputs = np.concatenate([grid(count), noise], axis=1)
+    found, valid = run(program, inputs)
+    expected = evaluate(program, inputs)
+    assert_same_bits(found, expected)
+    np.testing.assert_array_equal(valid, ~np.isnan(expected).any(axis=0))
+
+
+def test_indices_take_few_passes():
+    assert compile_formula(FUSED[0]).machine.code[:, 0].tolist() == [op.NORMALISED]
+    assert len(compile_formula(FUSED[1]).machine.code) == 5
