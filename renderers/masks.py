@@ -1,5 +1,6 @@
 """Which pixels of a scene count, by a band of classes or flags: clouds are seen through."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -7,11 +8,11 @@ from numpy.typing import NDArray
 
 from renderers.canvas import Canvas
 from renderers.geobox import GeoBox
-from renderers.kernels import output
+from renderers.kernels import gather, output
 from renderers.kernels.colour import TRANSPARENT
 from renderers.painter import Painter, Painters
 from renderers.rule import MAX_CLASS, ClassMask
-from renderers.sources import Drawable
+from renderers.sources import Drawable, Tables
 from styles.program import select
 
 _CLEAR = 0
@@ -40,8 +41,15 @@ class Screen:
         """
         canvas = Canvas(self._box, self._painter, self._painters)
         if scene.mask is not None:
-            canvas.draw(scene.mask.tables(self._box), smooth=False)
+            canvas.draw(_as_stored(scene.mask.tables(self._box)), smooth=False)
         return np.not_equal(canvas.indexes, _CLEAR)
+
+
+def _as_stored(tables: Tables) -> Tables:
+    """Return tables whose bands give stored values: classes and flags have no scale."""
+    physics = tables.physics.copy()
+    physics[:, [gather.SCALE, gather.OFFSET]] = 1.0, 0.0
+    return replace(tables, physics=physics)
 
 
 @lru_cache(maxsize=64)

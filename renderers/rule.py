@@ -28,7 +28,7 @@ _DAY: Final = timedelta(days=1) // _MICROSECOND
 
 @dataclass(frozen=True, slots=True)
 class ClassMask:
-    """Which pixels of a scene count, by a band of classes or flags.
+    """Which pixels of a scene count, by a band of classes or flags, as stored.
 
     A pixel without a value in that band, or with one that is no whole number of 0 to `MAX_CLASS`,
     does not count.

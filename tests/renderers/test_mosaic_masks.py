@@ -130,6 +130,18 @@ async def test_scenes_without_the_mask_s_band_do_not_count(make, files, pool):
     assert (found.source == 1).all()
 
 
+async def test_classes_of_a_mask_are_stored_values_whatever_their_scale(make, files, pool):
+    full = np.full((SIDE, SIDE), 7, np.uint16)
+    quality = np.arange(SIDE * SIDE // 4, dtype=np.uint8).reshape(SIDE // 2, SIDE // 2) % 101
+    scene = make("scaled", full, quality)
+    bands = {**scene.bands, "SCL": replace(scene.bands["SCL"], scale=0.01)}
+    mask = ClassMask("SCL", tuple(range(75)))
+    found = await Mosaicker(files, pool).scaled(
+        [replace(scene, bands=bands)], ["red"], BOX, "nearest", Spent(Budget()), mask
+    )
+    np.testing.assert_array_equal(found.source >= 0, np.kron(quality >= 75, np.ones((2, 2))) > 0)
+
+
 def piece(value, columns=SIDE):
     return np.full((SIDE, columns), value, np.uint16)
 

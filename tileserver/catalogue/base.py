@@ -24,6 +24,14 @@ class ClassInfo(NamedTuple):
     colour: tuple[int, int, int, int]
 
 
+class FlagInfo(NamedTuple):
+    """One flag of a band of packed bits: number of the bit from 0, name, RGBA colour."""
+
+    bit: int
+    name: str
+    colour: tuple[int, int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class BandInfo:
     """One band that the items of a collection have.
@@ -36,6 +44,7 @@ class BandInfo:
         wavelength: Centre wavelength in micrometres, or None.
         statistics: (low, high) stored values for a default stretch, or None.
         classes: For classified bands.
+        flags: For bands of packed bits, the first that is set to be shown.
     """
 
     name: str
@@ -45,6 +54,7 @@ class BandInfo:
     wavelength: float | None = None
     statistics: tuple[float, float] | None = None
     classes: tuple[ClassInfo, ...] = ()
+    flags: tuple[FlagInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Collections as STAC Collection documents, with what STAC has no word for under `tileserver:`."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tileserver.catalogue.base import BandInfo, ClassInfo, Collection
+from tileserver.catalogue.base import BandInfo, ClassInfo, Collection, FlagInfo
 from tileserver.timeaxis import iso
 
 STAC_VERSION = "1.1.0"
@@ -53,7 +54,41 @@ def band_to_stac(band: BandInfo) -> dict[str, Any]:
             }
             for c in band.classes
         ]
+    if band.flags:
+        document["classification:bitfields"] = [_flag_to_stac(f) for f in band.flags]
     return document
+
+
+def _flag_to_stac(flag: FlagInfo) -> dict[str, Any]:
+    """Write a flag as a field of one bit (STAC classification 2.0)."""
+    colour = "{:02X}{:02X}{:02X}".format(*flag.colour[:3])
+    is_set = {"value": 1, "name": _identifier(flag.name), "color_hint": colour}
+    return {
+        "name": _identifier(flag.name),
+        "description": flag.name,
+        "offset": flag.bit,
+        "length": 1,
+        "classes": [{"value": 0, "name": "not_set"}, is_set],
+        _PREFIX + "alpha": flag.colour[3],
+    }
+
+
+def _identifier(text: str) -> str:
+    """Return a name of letters, digits and `_`, as the classification extension asks for."""
+    return re.sub(r"\W+", "_", text, flags=re.ASCII)
+
+
+def _flags_from_stac(documents: Sequence[Mapping[str, Any]]) -> Iterator[FlagInfo]:
+    """Read fields of one bit whose class of 1 has a colour; others are left out."""
+    for entry in documents:
+        classes = {c.get("value"): c for c in entry.get("classes", ())}
+        hint = str(classes.get(1, {}).get("color_hint", ""))
+        if entry.get("length") != 1 or re.fullmatch("[0-9A-Fa-f]{6}", hint) is None:
+            continue
+        red, green, blue = bytes.fromhex(hint)
+        name = str(entry.get("description") or entry["name"])
+        alpha = int(entry.get(_PREFIX + "alpha", 255))
+        yield FlagInfo(int(entry["offset"]), name, (red, green, blue, alpha))
 
 
 def band_from_stac(document: Mapping[str, Any]) -> BandInfo:
@@ -68,6 +103,7 @@ def band_from_stac(document: Mapping[str, Any]) -> BandInfo:
         wavelength=None if wavelength is None else float(wavelength),
         statistics=None if stretch is None else (float(stretch[0]), float(stretch[1])),
         classes=tuple(classes_from_stac(document.get("classification:classes", ()))),
+        flags=tuple(_flags_from_stac(document.get("classification:bitfields", ()))),
     )
 
 

@@ -56,7 +56,7 @@ def _own_styles(
     assets = data_assets(item)
     for key, asset in assets.items():
         bands = [told[b["name"]] for b in asset["bands"]]
-        flags = any(b.classes for b in bands)
+        flags = any(b.classes or b.flags for b in bands)
         if len(bands) >= 3 and not flags and not {b.name for b in bands[:3]} <= covered:
             first = asset["bands"][:3]
             style = _composite(
@@ -71,7 +71,9 @@ def _own_styles(
             if band.name in covered or band.common_name in covered:
                 continue
             only = len(assets) == 1 and len(bands) == 1
-            if band.classes:
+            if band.flags:
+                yield _flags(band)
+            elif band.classes:
                 yield _classes(band) | ({"id": "classes", "title": "Classes"} if only else {})
             elif band.statistics is not None:
                 yield _stretch(band, document) | (
@@ -109,6 +111,18 @@ def _classes(band: BandInfo) -> dict[str, Any]:
                 "colour": "#{:02x}{:02x}{:02x}{:02x}".format(*c.colour),
             }
             for c in band.classes
+        ],
+    }
+
+
+def _flags(band: BandInfo) -> dict[str, Any]:
+    return {
+        "id": band.name,
+        "title": band.title or band.name,
+        "bands": [band.name],
+        "flags": [
+            {"bit": f.bit, "name": f.name, "colour": "#{:02x}{:02x}{:02x}{:02x}".format(*f.colour)}
+            for f in band.flags
         ],
     }
 

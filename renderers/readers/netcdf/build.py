@@ -16,6 +16,7 @@ from renderers.readers.netcdf.index import (
     level_of,
     slice_place,
     value_type,
+    words_of,
 )
 from renderers.readers.netcdf.storage import Storage
 from renderers.readers.netcdf.variables import (
@@ -175,11 +176,24 @@ def _index(
         storage, first, order = _sliced(variable, storage, slices, order)
     place = place_of(file, variable, size) if placed else None
     described = _described(variable, storage, place, count)
-    nodata, validity = _validity(variable, np.dtype(described.dtype))
+    words = words_of(storage) if placed and "flag_masks" in variable.attributes else 1
+    if words > 1:
+        described, nodata, validity = _in_words(described, words), None, Validity()
+    else:
+        nodata, validity = _validity(variable, np.dtype(described.dtype))
     return NetcdfIndex(
         replace(described, nodata=nodata), size, storage, _swapped(variable), validity, fill,
-        first, order,
+        first, order, words,
     )  # fmt: skip
+
+
+def _in_words(info: RasterInfo, words: int) -> RasterInfo:
+    """Describe packed bits as words of 16 bits, which have no value that means no data."""
+    names = tuple(f"{name} {word}" for name in info.descriptions for word in range(words))
+    ones, zeros = (1.0,) * len(names), (0.0,) * len(names)
+    return replace(
+        info, dtype="uint16", count=len(names), scales=ones, offsets=zeros, descriptions=names
+    )
 
 
 def _sliced(
@@ -219,8 +233,10 @@ def _described(variable: Variable, storage: Storage, place: Place | None, count:
 
 
 def _swapped(variable: Variable) -> bool:
-    """Tell whether `_Unsigned` says another thing than the stored type."""
+    """Tell whether `_Unsigned` says another thing than the stored type; bits have no sign."""
     kind = np.dtype(variable.dtype).kind
+    if kind == "i" and "flag_masks" in variable.attributes:
+        return True
     return {"i": "true", "u": "false"}.get(kind) == variable.text("_Unsigned").lower()
 
 

@@ -14,8 +14,11 @@ from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from renderers.readers.base import Level, RasterIndex, RasterInfo
 from renderers.readers.netcdf.storage import Storage, check
 
-MAGIC: Final = b"NIX\x01"
+MAGIC: Final = b"NIX\x02"
 _DIGEST: Final = 8
+#: Bits of the words in which packed bits of larger types are shown: as many as kernels and styles
+#: read exactly.
+WORD_BITS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class NetcdfIndex(RasterIndex):
     """Everything needed to read blocks of one variable.
 
     Bands are the slices along the leading dimensions, the last of these fastest, from 1; those of
-    one chunk lie in one plane.
+    one chunk lie in one plane. Of packed bits in values of 32 or 64 bits each slice is several
+    bands, words of `WORD_BITS` from the lowest bits on.
 
     Attributes:
         raster: What the file says of the variable.
@@ -52,6 +56,7 @@ class NetcdfIndex(RasterIndex):
         fill: What chunks that are not in the file hold.
         first: Number of the slice that is band 1, among those of the planes in `storage`.
         order: Shape of the leading dimensions, and of a chunk along them.
+        words: Bands of each slice.
     """
 
     raster: RasterInfo
@@ -62,6 +67,7 @@ class NetcdfIndex(RasterIndex):
     fill: float
     first: int
     order: tuple[tuple[int, ...], tuple[int, ...]]
+    words: int = 1
 
     @property
     def info(self) -> RasterInfo:
@@ -70,14 +76,16 @@ class NetcdfIndex(RasterIndex):
 
     def plane_of(self, band: int) -> tuple[int, int]:
         """Return (plane, position within the plane's block) of a band number from 1."""
-        return slice_place(self.first + band - 1, *self.order)
+        number, word = divmod(band - 1, self.words)
+        plane, position = slice_place(self.first + number, *self.order)
+        return plane, position * self.words + word
 
     def to_bytes(self) -> bytes:
         """Serialise; some 16 bytes per chunk."""
         info, storage = self.raster, self.storage
         body: bytes = msgpack.packb(
             [
-                self.size, self.unsigned, self.first, [list(o) for o in self.order],
+                self.size, self.unsigned, self.words, self.first, [list(o) for o in self.order],
                 [list(self.validity.missing), self.validity.low, self.validity.high, self.fill],
                 [info.crs, None if info.transform is None else list(info.transform[:6])],
                 None if info.model is None else gridmodels.to_plain(info.model),
@@ -122,6 +130,12 @@ def value_type(storage: Storage, unsigned: bool) -> np.dtype[Any]:
     return kind.newbyteorder("=")
 
 
+def words_of(storage: Storage) -> int:
+    """Return in how many words packed bits of a type are shown; 1 shows them as they are."""
+    kind = np.dtype(storage.stored)
+    return max(1, kind.itemsize * 8 // WORD_BITS) if kind.kind in "iu" else 1
+
+
 def level_of(storage: Storage) -> Level:
     """Return the one level that a variable has."""
     return Level(storage.width, storage.height, storage.block_width, storage.block_height, 1.0, 1.0)
@@ -150,7 +164,7 @@ def _digest(body: bytes) -> bytes:
 
 
 def _unpack(fields: Any) -> NetcdfIndex:
-    size, unsigned, first, order, validity, place, model, bands, stored = fields
+    size, unsigned, words, first, order, validity, place, model, bands, stored = fields
     storage = _storage(stored)
     check(storage, int(size))
     missing, low, high, fill = validity
@@ -158,11 +172,13 @@ def _unpack(fields: Any) -> NetcdfIndex:
     nodata, scale, offset, names = bands
     shape, chunk = (tuple(int(side) for side in sides) for sides in order)
     count = len(names)
-    last = slice_place(int(first) + count - 1, shape, chunk)[0] if count else -1
+    if words not in (1, words_of(storage)) or count % words:
+        raise ValueError("words of another number")
+    last = slice_place(int(first) + count // words - 1, shape, chunk)[0] if count else -1
     if not 0 <= last < storage.planes or int(np.prod(chunk)) != storage.depth:
         raise ValueError("bands that the file does not have")
     info = RasterInfo(
-        dtype=value_type(storage, bool(unsigned)).name,
+        dtype="uint16" if words > 1 else value_type(storage, bool(unsigned)).name,
         count=count,
         levels=(level_of(storage),),
         crs=None if crs is None else str(crs),
@@ -178,6 +194,7 @@ def _unpack(fields: Any) -> NetcdfIndex:
     return NetcdfIndex(
         info, int(size), storage, bool(unsigned),
         Validity(tuple(map(float, missing)), low, high), float(fill), int(first), (shape, chunk),
+        words,
     )  # fmt: skip
 
 

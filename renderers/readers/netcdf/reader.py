@@ -91,6 +91,8 @@ class NetcdfReader(Reader):
         if not parts:
             return _absent(own, block)
         data = decode(own.storage, block, parts[0])
+        if own.words > 1:
+            return Block(_words(data, own.words))
         if own.unsigned:
             data = data.view(own.info.dtype)
         if own.validity and own.info.nodata is not None:
@@ -104,9 +106,20 @@ def _own(index: RasterIndex) -> NetcdfIndex:
     return index
 
 
+def _words(data: NDArray[Any], words: int) -> NDArray[np.uint16]:
+    """Return the words of 16 bits of packed bits, shape (depth * words, rows, columns)."""
+    low_first = data.astype(f"<u{data.dtype.itemsize}", copy=False).view("<u2")
+    split = low_first.reshape(*data.shape, words).transpose(0, 3, 1, 2)
+    out: NDArray[np.uint16] = room.copied(split, np.uint16).reshape(-1, *data.shape[1:])
+    return out
+
+
 def _absent(index: NetcdfIndex, block: BlockId) -> Block:
     rows, columns = index.storage.extent(block)
     stored = np.asarray(index.fill, np.dtype(index.storage.stored).newbyteorder("="))
+    if index.words > 1:
+        shape = index.storage.depth, rows, columns
+        return Block(_words(np.full(shape, stored), index.words))
     if index.unsigned:
         stored = stored.view(index.info.dtype)
     shape = index.storage.depth, rows, columns

@@ -24,9 +24,11 @@ from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.job import Budget, CoverageJob
 from renderers.readers.registry import default_registry
+from renderers.rule import ClassMask
 from tileserver.catalogue.base import Area
 from tileserver.catalogue.combined import open_catalogue
 from tileserver.ingest.add import add
+from tileserver.mosaics import MosaicChoice, rule_of
 from tileserver.products.base import Hints
 from tileserver.products.netcdf.times import instant
 from tileserver.products.registry import recognise
@@ -128,6 +130,11 @@ async def test_a_real_swath_is_drawn_where_its_pixels_are(tools, shared):
     collection = await tools.catalogue.collection("olci")
     bands = {b.name: b for b in collection.bands}
     assert bands["rrs_8"].wavelength == pytest.approx(0.665)
+    (flag,) = [f for f in bands["quality_flags_16"].flags if f.name == "bright"]
+    with h5py.File(path) as file:
+        about = file["quality_flags"].attrs
+        masks = dict(zip(about["flag_meanings"].decode().split(), about["flag_masks"], strict=True))
+    assert 1 << (16 + flag.bit) == int(masks["bright"])
     assert bands["conc_chl"].unit == "mg m^-3"
 
 
@@ -173,6 +180,9 @@ async def test_sentinel5p(tools, tmp_path, shared):
     assert item["properties"]["sat:absolute_orbit"] == 12367
     assert set(scene.bands) == {"nitrogendioxide_tropospheric_column", "qa_value"}
     assert scene.bands["qa_value"].scale == pytest.approx(0.01)
+    collection = await tools.catalogue.collection(outcome.collection)
+    rule = rule_of(collection, MosaicChoice(clear=True))
+    assert rule.clear == ClassMask("qa_value", tuple(range(75)))
     for row, column in ((10, 30), (40, 7), (5, 5)):
         place = box_around(lon[row, column], lat[row, column])
         value = await tools.values(scene, "nitrogendioxide_tropospheric_column", place)
@@ -238,12 +248,68 @@ async def test_sentinel3_olci(tools, tmp_path, shared):
         assert value[0, 0] == data["Oa08"][row, column]
 
 
+#: Some flags of OLCI L1 (product data format specification): number of the bit and name.
+OLCI_FLAGS = {31: "land", 30: "coastline", 27: "bright", 25: "invalid", 22: "sun-glint_risk",
+              20: "saturated@Oa01", 4: "saturated@Oa17"}  # fmt: skip
+
+
+def write_flags(path, name, data, flags):
+    """Write packed bits and what they mean, as CF has it."""
+    masks = np.array([1 << bit for bit in flags], data.dtype)
+    write_band(path, name, data, flag_masks=masks, flag_meanings=" ".join(flags.values()))
+
+
+@pytest.mark.parametrize(("file", "name", "kind"), [
+    ("qualityFlags.nc", "quality_flags", "<u4"), ("wqsf.nc", "WQSF", "<u8"),
+])  # fmt: skip
+async def test_flags_of_olci_are_bands_of_words(tools, tmp_path, shared, file, name, kind):
+    """Written: a file of flags beside the bands, in the layout of the product specification."""
+    _, lon, lat = write_olci(tmp_path / "olci", shared)
+    manifest = tmp_path / "olci/xfdumanifest.xml"
+    manifest.write_text(manifest.read_text().replace("qualityFlags.nc", file))
+    flags = OLCI_FLAGS | ({40: "CLOUD"} if kind == "<u8" else {})
+    rng = np.random.default_rng(5)
+    chosen = rng.random((len(flags), 50, 70)) < 0.3
+    data = np.zeros((50, 70), kind)
+    for bit, where in zip(flags, chosen, strict=True):
+        data |= where.astype(kind) << np.array(bit, kind)
+    write_flags(tmp_path / "olci" / file, name, data, flags)
+    (outcome,) = await add([str(tmp_path / "olci")], tools)
+    assert (outcome.status, outcome.reason) == ("added", "")
+    (scene,) = await tools.scenes(outcome.collection)
+    words = [f"{name}_{first}" for first in range(0, 64 if kind == "<u8" else 32, 16)]
+    assert set(words) <= set(scene.bands)
+    for row, column in ((10, 30), (40, 60), (7, 7)):
+        place = box_around(lon[row, column], lat[row, column])
+        for number, word in enumerate(words):
+            value = await tools.values(scene, word, place)
+            assert int(value[0, 0]) == int(data[row, column]) >> 16 * number & 0xFFFF
+    collection = await tools.catalogue.collection(outcome.collection)
+    (high,) = [b for b in collection.bands if b.name == f"{name}_16"]
+    assert [(f.bit, f.name) for f in high.flags] == [
+        (9, "invalid"), (6, "sun-glint risk"), (4, "saturated Oa01"), (11, "bright"),
+        (14, "coastline"), (15, "land"),
+    ]  # fmt: skip
+    assert {f"{name}_0", f"{name}_16"} <= {s["id"] for s in collection.own_styles}
+    style = next(s for s in collection.own_styles if s["id"] == f"{name}_16")
+    assert style["flags"][0]["bit"] == 9
+    item = await tools.catalogue.local.item(outcome.collection, outcome.item)
+    fields = item["assets"][name]["bands"][1]["classification:bitfields"]
+    assert (fields[1]["name"], fields[1]["offset"], fields[1]["length"]) == (
+        "sun_glint_risk", 6, 1,
+    )  # fmt: skip
+
+
 async def test_sentinel3_slstr(tools, tmp_path, shared):
     folder = tmp_path / "slstr"
     folder.mkdir()
     text = (shared / "data/sentinel3/metadata/S3A_SL_1_RBT_xfdumanifest.xml").read_text()
     # only two of its bands are written
-    text = re.sub(r'href="\./(?!S1_radiance_an|S8_BT_in|geodetic)[^"]*"', 'href="./other"', text)
+    text = re.sub(
+        r'href="\./(?!S1_radiance_an|S8_BT_in|flags_in|flags_bn|geodetic)[^"]*"',
+        'href="./other"',
+        text,
+    )
     (folder / "xfdumanifest.xml").write_text(text)
     want = {}
     for band, name, suffix, side in (("S1", "S1_radiance", "an", 60), ("S8", "S8_BT", "in", 30)):
@@ -255,10 +321,20 @@ async def test_sentinel3_slstr(tools, tmp_path, shared):
         want[band] = np.arange(side * side, dtype="i2").reshape(side, side), lon, lat
         write_band(folder / f"{name}_{suffix}.nc", f"{name}_{suffix}", want[band][0],
                    scale_factor=0.01, add_offset=283.73, _FillValue=np.int16(-32768))  # fmt: skip
+    clouds = np.random.default_rng(1).integers(0, 65536, (30, 30)).astype("u2")
+    flags = {0: "visible", 3: "1_6_cirrus", 14: "spare_land"}
+    write_flags(folder / "flags_in.nc", "cloud_in", clouds, flags)
     (outcome,) = await add([str(folder)], tools)
     assert (outcome.status, outcome.reason) == ("added", "")
     (scene,) = await tools.scenes("sentinel-3-sl-1-rbt")
-    assert set(scene.bands) == {"S1", "S8"}
+    assert set(scene.bands) == {"S1", "S8", "cloud_in"}
+    lon, lat = want["S8"][1:]
+    value = await tools.values(scene, "cloud_in", box_around(lon[12, 5], lat[12, 5]))
+    assert value[0, 0] == clouds[12, 5]
+    (band,) = (await tools.catalogue.collection("sentinel-3-sl-1-rbt")).bands[-1:]
+    assert [(f.bit, f.name) for f in band.flags] == [
+        (3, "1 6 cirrus"), (0, "visible"), (14, "spare land"),
+    ]  # fmt: skip
     for band, (data, lon, lat) in want.items():
         value = await tools.values(scene, band, box_around(lon[20, 9], lat[20, 9]))
         assert value[0, 0] == data[20, 9]

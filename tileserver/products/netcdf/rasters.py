@@ -1,11 +1,13 @@
 """The rasters of a NetCDF file: which variables are drawn, and how they become assets."""
 
 import asyncio
-import colorsys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from renderers.errors import SourceUnsupportedError
+from renderers.readers.base import RasterIndex
+from renderers.readers.netcdf.index import WORD_BITS, NetcdfIndex
 from renderers.readers.netcdf.reader import Contents, read_contents
 from renderers.readers.netcdf.variables import Variable
 from renderers.sourcegrid import SourceGrid
@@ -13,6 +15,7 @@ from renderers.stores import part_href
 from tileserver.catalogue.base import BandInfo, ClassInfo
 from tileserver.products.base import Access, IndexedFile
 from tileserver.products.item import Asset, Band, band_name
+from tileserver.products.netcdf.flags import flags_of, hue
 
 #: Variables of one file that become bands.
 MAX_VARIABLES: Final = 64
@@ -81,18 +84,30 @@ def assets_of(rasters: Sequence[Raster]) -> list[Asset]:
         name = band_name(raster.variable.path.rpartition("/")[2], number)
         name = name if name not in names else f"{name}_{number}"
         names.add(name)
-        info = raster.file.raster.info
-        band = Band(
-            band_info(name, raster.variable),
-            info.scales[0],
-            info.offsets[0],
-            info.nodata,
-            info.dtype,
-        )
-        assets.append(
-            Asset(name, raster.href, (band,), media_type=_MEDIA_TYPE, title=band.info.title)
-        )
+        bands = bands_from(name, raster.variable, raster.file.raster)
+        title = band_info(name, raster.variable).title
+        assets.append(Asset(name, raster.href, bands, media_type=_MEDIA_TYPE, title=title))
     return assets
+
+
+def bands_from(name: str, variable: Variable, index: RasterIndex) -> tuple[Band, ...]:
+    """Return the band of one slice of a variable, or its words where it is of packed bits."""
+    told, info = band_info(name, variable), index.info
+    words = index.words if isinstance(index, NetcdfIndex) else 1
+    if words == 1:
+        flagged = replace(told, flags=flags_of(variable))
+        return (Band(flagged, info.scales[0], info.offsets[0], info.nodata, info.dtype),)
+    bits = [(word * WORD_BITS, (word + 1) * WORD_BITS - 1) for word in range(words)]
+    infos = [
+        replace(
+            told,
+            name=f"{name}_{first}",
+            title=f"{told.title or name}, bits {first} to {last}",
+            flags=flags_of(variable, word),
+        )
+        for word, (first, last) in enumerate(bits)
+    ]
+    return tuple(Band(i, data_type=info.dtype) for i in infos)
 
 
 def band_info(name: str, variable: Variable) -> BandInfo:
@@ -113,14 +128,10 @@ def _classes(variable: Variable) -> tuple[ClassInfo, ...]:
     """Return the classes of `flag_values` (CF 3.5), in colours all around the circle."""
     values = variable.attributes.get("flag_values")
     names = variable.text("flag_meanings").split()
-    if not isinstance(values, tuple) or len(values) != len(names):
+    packed = "flag_masks" in variable.attributes
+    if packed or not isinstance(values, tuple) or len(values) != len(names):
         return ()
     return tuple(
-        ClassInfo(int(value), name.replace("_", " "), _colour(number, len(names)))
+        ClassInfo(int(value), name.replace("_", " "), hue(number, len(names)))
         for number, (value, name) in enumerate(zip(values, names, strict=True))
     )
-
-
-def _colour(number: int, count: int) -> tuple[int, int, int, int]:
-    red, green, blue = (round(255 * v) for v in colorsys.hsv_to_rgb(number / count, 0.6, 0.9))
-    return red, green, blue, 255

@@ -29,6 +29,11 @@ _GROUP: Final = "PRODUCT/"
 _OUTLINE: Final = (
     "METADATA/EOP_METADATA/om:featureOfInterest/eop:multiExtentOf/gml:surfaceMembers/gml:exterior"
 )
+#: Quality of each pixel, stored as 0 to 100.
+_QUALITY: Final = "qa_value"
+#: Least quality of pixels to be used, by product, as the products' user manuals advise.
+_LEAST: Final = {"no2": 75, "aer_ai": 80}
+_LEAST_OF_OTHERS: Final = 50
 #: Arrays of the group that are no measurements.
 _PLACES: Final = frozenset({"latitude", "longitude"})
 
@@ -85,8 +90,17 @@ class Sentinel5pProduct:
             attribution=_ATTRIBUTION,
             bands=tuple(bands_of(item)),
             max_zoom=native_zoom(rasters[0].grid, footprint),
+            extra=_mask(kind, item),
         )
         return [ProductItem(item, template)]
+
+
+def _mask(kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which pixels count, for mosaics: those of the quality that users are told to take."""
+    if _QUALITY not in item["assets"]:
+        return {}
+    least = _LEAST.get(kind, _LEAST_OF_OTHERS)
+    return {"mosaic": {"mask": {"band": _QUALITY, "classes": list(range(least))}}}
 
 
 def _text(contents: Contents, name: str) -> str:
