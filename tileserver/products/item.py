@@ -100,7 +100,7 @@ def asset_document(asset: Asset) -> dict[str, Any]:
         document["type"] = asset.media_type
     if asset.title:
         document["title"] = asset.title
-    document["bands"] = [_band_document(b) for b in asset.bands]
+    document["bands"] = [band_document(b) for b in asset.bands]
     return document | (grid_fields(asset.grid) if asset.grid is not None else {})
 
 
@@ -118,7 +118,8 @@ def _crs_fields(crs: str) -> dict[str, Any]:
     return {"proj:code": crs} if authority else {"proj:code": None, "proj:wkt2": crs}
 
 
-def _band_document(band: Band) -> dict[str, Any]:
+def band_document(band: Band) -> dict[str, Any]:
+    """Write a band."""
     document = band_to_stac(band.info)
     if band.data_type:
         document["data_type"] = band.data_type

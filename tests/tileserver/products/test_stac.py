@@ -72,15 +72,85 @@ def test_planetary_computer_says_no_scale(shared, baseline, offset):
     assert "preview" not in item["assets"]
 
 
-def test_landsat_of_1_0_and_0_7(shared):
+def test_landsat_of_1_0_and_0_7_has_the_bands_of_our_own_product(shared):
     new = canonical(load(shared, "stac/LC08_L2SP_028030_20200114_20200824_02_T1_SR.json"))
-    assert new["assets"]["B4"]["bands"][0]["eo:common_name"] == "red"
-    assert new["assets"]["B4"]["bands"][0]["raster:scale"] == 2.75e-05
-    assert new["assets"]["B4"]["proj:shape"] == [8041, 7931]
+    assert set(new["assets"]) == {
+        "coastal", "blue", "green", "red", "nir08", "swir16", "swir22",
+        "qa_pixel", "qa_radsat",
+    }  # fmt: skip
+    (red,), (nir,) = (new["assets"][k]["bands"] for k in ("red", "nir08"))
+    assert (red["eo:common_name"], red["eo:center_wavelength"]) == ("red", 0.655)
+    assert (red["raster:scale"], red["raster:offset"], red["nodata"]) == (2.75e-05, -0.2, 0)
+    assert nir["eo:common_name"] == "nir"
+    assert new["assets"]["red"]["proj:shape"] == [8041, 7931]
+    bits = new["assets"]["qa_pixel"]["classification:bitfields"]
+    assert [b["name"] for b in bits[:4]] == ["fill", "dilated_cloud", "cirrus", "cloud"]
     name = "LC08_L2SR_099120_20191129_20201016_02_T2_SR_stac.json"
     old = canonical(load(shared, f"landsat/LC08_L2SR_099120_20191129_02_T2_EPSG3031/{name}"))
-    assert old["assets"]["SR_B4"]["bands"][0]["eo:common_name"] == "red"
+    assert set(old["assets"]) == {*new["assets"], "qa_aerosol"}
+    assert old["assets"]["red"]["bands"][0]["raster:scale"] == 2.75e-05
     assert old["properties"]["datetime"] == "2019-11-29T00:00:00Z"
+
+
+def landsat_item(product, names, **properties):
+    """An item of USGS's catalogue as it would be (written), with files of these names."""
+    kind = "image/vnd.stac.geotiff; cloud-optimized=true"
+    return {
+        "id": product, "collection": "landsat", "geometry": BOX,
+        "properties": {"datetime": "2010-01-09T00:00:00Z", "platform": "LANDSAT_5",
+                       "landsat:collection_number": "02", **properties},
+        "assets": {n.lower(): {"href": f"{product}_{n}.TIF", "type": kind, "roles": ["data"]}
+                   for n in names},
+    }  # fmt: skip
+
+
+BOX = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
+
+
+@pytest.mark.parametrize("elevation", [30.0, -5.0])
+def test_level_1_of_landsat_gets_no_scale_of_level_2(elevation):
+    names = ["B4", "B10", "QA_PIXEL", "SZA"]
+    item = canonical(landsat_item("LC09_L1TP_021030_20220109_20220911_02_T1", names,
+                                  **{"view:sun_elevation": elevation}))  # fmt: skip
+    bands = {key: asset["bands"][0] for key, asset in item["assets"].items()}
+    if elevation > 0:
+        # twice as steep for a sun at 30 degrees
+        assert bands["red"]["raster:scale"] == pytest.approx(4e-5)
+        assert bands["red"]["raster:offset"] == pytest.approx(-0.2)
+        assert bands["red"]["eo:common_name"] == "red"
+    else:
+        assert "eo:common_name" not in bands["red_dn"]
+        assert "raster:scale" not in bands["red_dn"]
+    assert "raster:scale" not in bands["lwir11_dn"]
+    assert bands["sza"]["raster:scale"] == 0.01
+    assert set(bands) == {"red" if elevation > 0 else "red_dn", "lwir11_dn", "qa_pixel", "sza"}
+
+
+def test_bands_of_the_older_instruments_and_what_items_tell_themselves():
+    product = "LT05_L2SP_021030_20100109_20200911_02_T1"
+    document = landsat_item(product, ["SR_B3", "ST_B6", "ST_QA", "SR_CLOUD_QA"])
+    document["assets"]["sr_b3"]["raster:bands"] = [{"scale": 2e-5, "offset": -0.1, "nodata": 7}]
+    bands = {k: a["bands"][0] for k, a in canonical(document)["assets"].items()}
+    assert set(bands) == {"red", "surface_temperature", "st_qa", "cloud_qa"}
+    red, heat = bands["red"], bands["surface_temperature"]
+    assert (red["raster:scale"], red["raster:offset"], red["nodata"]) == (2e-5, -0.1, 7)
+    assert (heat["raster:scale"], heat["raster:offset"]) == (0.00341802, 149.0)
+    assert (heat["unit"], heat["eo:common_name"]) == ("K", "lwir")
+    raw = landsat_item("LT05_L1TP_021030_20100109_20200911_02_T1", ["B3", "B6"])
+    assert set(canonical(raw)["assets"]) == {"red_dn", "lwir_dn"}
+    first = landsat_item("LT05_L1TP_021030_20100109_20160911_01_T1", ["B3"])
+    first["properties"]["landsat:collection_number"] = "01"
+    assert set(canonical(first)["assets"]) == {"b3"}
+
+
+def test_a_collection_of_landsat_announces_the_bands_of_its_items():
+    listed = {
+        "red": {"type": "image/tiff", "roles": ["data"],
+                "eo:bands": [{"name": "OLI_B4", "common_name": "red"}]},
+        "qa_pixel": {"type": "image/tiff", "roles": ["cloud"]},
+    }  # fmt: skip
+    document = {"item_assets": listed, "summaries": {"platform": ["landsat-8"]}}
+    assert [b.name for b in collection_bands(document)] == ["red", "qa_pixel"]
 
 
 def test_other_missions_keep_their_names(shared):

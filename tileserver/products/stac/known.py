@@ -15,10 +15,8 @@ from tileserver.products.sentinel2.bands import (
     spectral_info,
 )
 from tileserver.products.sentinel2.product import angles_of
+from tileserver.products.stac.landsat import refine_landsat
 
-#: Landsat Collection 2 Level-2 surface reflectance (USGS LSDS-1619, table 6-1).
-_LANDSAT_SCALE, _LANDSAT_OFFSET = 2.75e-05, -0.2
-_LANDSAT_BANDS = frozenset({"coastal", "blue", "green", "red", "nir08", "swir16", "swir22"})
 _SENTINEL2_SCALE, _SENTINEL2_OFFSET = 1e-4, -0.1
 _FIRST_WITH_OFFSET = (4, 0)
 
@@ -34,14 +32,21 @@ def refine(
     """
     if _is_sentinel2(properties):
         return {k: _sentinel2(k, a, properties) for k, a in assets.items()}
-    if str(properties.get("landsat:collection_number", "")) == "02":
-        return {k: _landsat(a) for k, a in assets.items()}
+    if _is_landsat(properties):
+        return {k: refine_landsat(k, a, properties) for k, a in assets.items()}
     return assets
 
 
+def _mission(properties: Mapping[str, Any]) -> str:
+    return f"{properties.get('constellation', '')} {properties.get('platform', '')}".lower()
+
+
 def _is_sentinel2(properties: Mapping[str, Any]) -> bool:
-    words = f"{properties.get('constellation', '')} {properties.get('platform', '')}".lower()
-    return re.search(r"sentinel[ -]2", words) is not None
+    return re.search(r"sentinel[ -]2", _mission(properties)) is not None
+
+
+def _is_landsat(properties: Mapping[str, Any]) -> bool:
+    return "landsat" in _mission(properties) or "landsat:collection_number" in properties
 
 
 def angles(
@@ -126,15 +131,3 @@ def _sentinel2_scaling(
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(n) for n in re.findall(r"\d+", text)) or (0, 0)
-
-
-def _landsat(asset: dict[str, Any]) -> dict[str, Any]:
-    bands = []
-    for band in asset["bands"]:
-        told = dict(band)
-        if told.get("eo:common_name") in _LANDSAT_BANDS:
-            told.setdefault("nodata", 0)
-            told.setdefault("raster:scale", _LANDSAT_SCALE)
-            told.setdefault("raster:offset", _LANDSAT_OFFSET)
-        bands.append(told)
-    return {**asset, "bands": bands}

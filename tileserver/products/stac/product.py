@@ -26,11 +26,14 @@ from tileserver.products.base import (
 )
 from tileserver.products.http import parse_object
 from tileserver.products.item import bands_of, ncname
-from tileserver.products.sentinel2.product import TEMPLATES
+from tileserver.products.landsat.product import TEMPLATES as LANDSAT
+from tileserver.products.sentinel2.product import TEMPLATES as SENTINEL2
 from tileserver.products.stac.item import Resolve, canonical_item, resolver
 from tileserver.products.zooms import native_zoom
 
 _PAGE = 100
+#: Collections that catalogues give the ids of ours.
+_TEMPLATES = (*SENTINEL2.values(), *LANDSAT.values())
 
 
 class StacProduct:
@@ -199,7 +202,7 @@ def template_of(item: Mapping[str, Any], title: str) -> Collection:
         except SourceError as error:
             raise SourceUnsupportedError("the item's CRS cannot be read") from error
     bands = tuple(bands_of(item))
-    known = next((t for t in TEMPLATES.values() if t.id == item["collection"]), None)
+    known = next((t for t in _TEMPLATES if t.id == item["collection"]), None)
     if known is not None:
         return replace(known, bands=bands, title=title or known.title)
     return Collection(
