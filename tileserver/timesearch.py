@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from renderers.scene import Scene
-from tileserver.catalogue.base import Area, Catalogue, Collection, DateSummary
+from tileserver.catalogue.base import (
+    Area,
+    Catalogue,
+    Collection,
+    DateSummary,
+    Footprint,
+    Place,
+)
 from tileserver.errors import TooLargeError
 from tileserver.timeaxis import TimeSpan
 
@@ -44,6 +51,36 @@ async def search(
         if len(found) > limit:
             break
     return [*found.values(), *timeless.values()][: limit + 1]
+
+
+async def footprints(
+    catalogue: Catalogue,
+    collection: Collection,
+    area: Area,
+    spans: Sequence[TimeSpan],
+    limit: int,
+    after: Place | None = None,
+) -> list[Footprint]:
+    """Return where the scenes of several spans lie, most recent first; see `search`.
+
+    Args:
+        catalogue: What is asked.
+        collection: Of which scenes are wanted.
+        area: That they touch.
+        spans: Ascending, with gaps between them.
+        limit: At most so many are wanted; one more is returned where there are more.
+        after: Only those that come after this one.
+
+    Raises:
+        TooLargeError: More than `MOST_QUESTIONS` spans of a collection elsewhere.
+        SourceError: A catalogue elsewhere failed.
+    """
+    _check(collection, spans)
+    found: dict[str, Footprint] = {}
+    for span in spans:
+        for footprint in await catalogue.footprints(collection.id, area, span, limit, after):
+            found.setdefault(footprint.scene.id, footprint)
+    return sorted(found.values(), key=lambda f: f.place.order)[: limit + 1]
 
 
 def _check(collection: Collection, spans: Sequence[TimeSpan]) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
+from shapely.geometry.base import BaseGeometry
+
 from renderers.geobox import Bounds
 from renderers.scene import Scene
 from tileserver.timeaxis import TimeSpan
@@ -113,6 +115,37 @@ class DateSummary(NamedTuple):
     items: int
 
 
+class Place(NamedTuple):
+    """Where an item stands in a listing, which goes on after it: its start, then its id."""
+
+    start: datetime | None
+    id: str
+
+    @property
+    def order(self) -> tuple[bool, float, str]:
+        """What sorts items most recent first, timeless ones last, then by id."""
+        return (self.start is None, 0.0 if self.start is None else -self.start.timestamp(), self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Where one item lies.
+
+    Attributes:
+        scene: What is known of the item beside its files: a scene without bands.
+        outline: Polygon or MultiPolygon in longitude and latitude. Where it crosses 180 degrees its
+            longitudes run on beyond, up to 540, so that no edge of it is a cut.
+    """
+
+    scene: Scene
+    outline: BaseGeometry
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in a listing."""
+        return Place(self.scene.datetime, self.scene.id)
+
+
 class Catalogue(Protocol):
     """Stores and finds items."""
 
@@ -133,6 +166,19 @@ class Catalogue(Protocol):
 
         At most `limit` + 1 are returned, so that the caller can tell that there were more.
         Scenes carry stored read indexes where the catalogue has them.
+        """
+
+    async def footprints(
+        self,
+        collection_id: str,
+        area: Area,
+        time: TimeSpan,
+        limit: int,
+        after: Place | None = None,
+    ) -> Sequence[Footprint]:
+        """Return where items that touch the area within the time lie, in the order of `Place`.
+
+        At most `limit` + 1 are returned, those that come after `after`.
         """
 
     async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:

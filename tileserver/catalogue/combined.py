@@ -9,7 +9,7 @@ from typing import Any
 from renderers.scene import Scene
 from renderers.stores import StoreRegistry
 from styles.registry import StyleRegistry
-from tileserver.catalogue.base import Area, Collection, DateSummary
+from tileserver.catalogue.base import Area, Collection, DateSummary, Footprint, Place
 from tileserver.catalogue.documents import parse_instant
 from tileserver.catalogue.remote import RemoteCatalogue, describe_remote, remote_bbox
 from tileserver.catalogue.sqlite import SqliteCatalogue
@@ -56,6 +56,25 @@ class CombinedCatalogue:
         if collection.remote:
             return await self.remote.search(collection, area, time, limit)
         return await self.local.search(collection_id, area, time, limit)
+
+    async def footprints(
+        self,
+        collection_id: str,
+        area: Area,
+        time: TimeSpan,
+        limit: int,
+        after: Place | None = None,
+    ) -> Sequence[Footprint]:
+        """Return where items that touch the area within the time lie; see `Catalogue`.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            SourceError: The remote API failed.
+        """
+        collection = await self.local.collection(collection_id)
+        if collection.remote:
+            return await self.remote.footprints(collection, area, time, limit, after)
+        return await self.local.footprints(collection_id, area, time, limit, after)
 
     async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
         """Return the days with items that touch the area, oldest first.

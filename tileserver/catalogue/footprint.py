@@ -142,6 +142,41 @@ def unwrapped(geometry: BaseGeometry) -> BaseGeometry:
     return shapely.union_all([*rest, *(affinity.translate(p, 360.0) for p in west)])
 
 
+def without_margin(footprints: Sequence[BaseGeometry], margin: float) -> list[BaseGeometry]:
+    """Return outlines of footprints that were grown by a margin.
+
+    Args:
+        footprints: Longitudes in [-180, 180], cut there.
+        margin: Degrees that were added all around.
+
+    Returns:
+        Polygons or MultiPolygons whose longitudes run on past 180 degrees where they cross it. What
+        ends within the margin of a pole, and of 180 degrees where it goes all around, ends there.
+    """
+    grown = np.array([unwrapped(f) for f in footprints], dtype=object)
+    shrunk = shapely.buffer(grown, -margin, join_style="mitre")
+    # What is smaller than its margin is shown with it.
+    shrunk = np.where(shapely.is_empty(shrunk), grown, shrunk)
+    return [_to_rims(shape, 2.0 * margin) for shape in shrunk]
+
+
+def _to_rims(shape: BaseGeometry, near: float) -> BaseGeometry:
+    """Move vertices that lie near the rims of the map of the world onto them."""
+    west, south, east, north = shape.bounds
+    around = west < near - 180.0 and 180.0 - near < east < 180.0 + near
+    if not around and max(-south, north) < 90.0 - near:
+        return shape
+
+    def moved(points: FloatArray) -> FloatArray:
+        out = points.copy()
+        for axis, rim in ((0, 180.0), (1, 90.0)) if around else ((1, 90.0),):
+            at = np.abs(np.abs(out[:, axis]) - rim) < near
+            out[at, axis] = np.copysign(rim, out[at, axis])
+        return out
+
+    return shapely.transform(shape, moved)
+
+
 def geojson_footprint(geometry: object) -> BaseGeometry:
     """Return the footprint of a GeoJSON Polygon or MultiPolygon.
 

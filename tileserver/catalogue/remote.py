@@ -17,9 +17,19 @@ from renderers.errors import SourceCorruptError, SourceError, SourceUnsupportedE
 from renderers.geobox import Bounds
 from renderers.scene import Scene
 from renderers.stores import StoreRegistry
-from tileserver.catalogue.base import Area, Collection, DateSummary
+from tileserver.catalogue.base import Area, Collection, DateSummary, Footprint, Place
+from tileserver.catalogue.footprint import without_margin
 from tileserver.catalogue.revision import covering
-from tileserver.catalogue.scenes import StoredIndex, data_assets, item_row, microseconds, scene_of
+from tileserver.catalogue.scenes import (
+    MARGIN,
+    StoredIndex,
+    data_assets,
+    instant,
+    item_row,
+    microseconds,
+    middle_of,
+    scene_of,
+)
 from tileserver.catalogue.sqlite import summarise
 from tileserver.products.http import HttpFetcher
 from tileserver.products.stac.item import canonical_item, resolver
@@ -109,6 +119,24 @@ class RemoteCatalogue:
         """
         entries = await self._matching(collection, area, time)
         return summarise((e.start, e.cloud_cover) for e in entries)
+
+    async def footprints(
+        self,
+        collection: Collection,
+        area: Area,
+        time: TimeSpan,
+        limit: int,
+        after: Place | None = None,
+    ) -> Sequence[Footprint]:
+        """Return where items lie, among the most recent `max_items`; see `Catalogue`.
+
+        Raises:
+            SourceError: One of its kinds, by what the API answered.
+        """
+        entries = await self._matching(collection, area, time)
+        outlines = without_margin([e.footprint for e in entries], MARGIN)
+        found = [_footprint(collection, e, o) for e, o in zip(entries, outlines, strict=True)]
+        return [f for f in found if after is None or f.place.order > after.order][: limit + 1]
 
     def save_index(self, scene: Scene, band: str, reader: str, index: bytes) -> None:
         """Keep a read index in memory, for the identity of the band's `ref`."""
@@ -220,8 +248,15 @@ def _within(entry: _Entry, time: TimeSpan) -> bool:
     )
 
 
-def _written(instant: datetime | None) -> str:
-    return ".." if instant is None else iso(instant)
+def _footprint(collection: Collection, entry: _Entry, outline: BaseGeometry) -> Footprint:
+    start = None if entry.start is None else instant(entry.start)
+    middle = middle_of(entry.document.get("bbox"))
+    scene = Scene(entry.document["id"], collection.id, start, {}, entry.cloud_cover, middle)
+    return Footprint(scene, outline)
+
+
+def _written(moment: datetime | None) -> str:
+    return ".." if moment is None else iso(moment)
 
 
 def _next(page: Mapping[str, Any], address: str) -> str | None:

@@ -172,11 +172,11 @@ def scene_of(
         datetime=None if times is None else times[0],
         bands=common | bands,
         cloud_cover=None if cloud is None else float(cloud),
-        longitude=_middle(item.get("bbox")),
+        longitude=middle_of(item.get("bbox")),
     )
 
 
-def _middle(bbox: Sequence[float] | None) -> float | None:
+def middle_of(bbox: Sequence[float] | None) -> float | None:
     """Return the longitude of the middle of a bounding box, which may cross 180 degrees."""
     if not bbox:
         return None

@@ -23,13 +23,21 @@ from cache.memory import SizedLru
 from renderers.geobox import Bounds
 from renderers.scene import Scene
 from renderers.stores import StoreRegistry
-from tileserver.catalogue.base import Area, Collection, DateSummary
+from tileserver.catalogue.base import Area, Collection, DateSummary, Footprint, Place
 from tileserver.catalogue.cells import MOST, Candidate, Cell, cell_of
 from tileserver.catalogue.documents import collection_from_stac
 from tileserver.catalogue.errors import CatalogueError, UnknownItemError
+from tileserver.catalogue.footprint import without_margin
 from tileserver.catalogue.kept import KeptScenes
 from tileserver.catalogue.revision import Change, ChangeGrid
-from tileserver.catalogue.scenes import StoredIndex, instant, microseconds, scene_of
+from tileserver.catalogue.scenes import (
+    MARGIN,
+    StoredIndex,
+    instant,
+    microseconds,
+    middle_of,
+    scene_of,
+)
 from tileserver.catalogue.schema import open_database
 from tileserver.catalogue.writer import Merge, Stored, Writer
 from tileserver.errors import UnknownCollectionError
@@ -40,6 +48,8 @@ _log = logging.getLogger(__name__)
 #: Seconds between two looks at what other processes wrote.
 POLL = 1.0
 _FAR = 1e9
+#: Outlines kept in memory: 1 to 4 kB each. They are read so many at a time.
+_OUTLINES, _AT_ONCE = 8192, 500
 _DAY_US = 86_400_000_000
 
 # The last column: the item's box lies inside the asked one, but for the R*Tree's outward rounding,
@@ -81,8 +91,13 @@ class _Question(NamedTuple):
 class _Found(NamedTuple):
     number: int
     revision: int
+    id: str
     start: int | None
     cloud_cover: float | None
+
+    @property
+    def place(self) -> Place:
+        return Place(None if self.start is None else instant(self.start), self.id)
 
 
 class SqliteCatalogue:
@@ -128,6 +143,7 @@ class SqliteCatalogue:
         self._cells = SizedLru(cells, lambda _: 1) if cells else None
         # only touched by the reading thread
         self._shapes: LRUCache[tuple[int, int], BaseGeometry] = LRUCache(scenes * 4)
+        self._outlines: LRUCache[tuple[int, int], Footprint] = LRUCache(_OUTLINES)
         self._lock = threading.Lock()
         self._grid = ChangeGrid()
         self._collections: dict[str, tuple[int, Collection]] = {}
@@ -265,6 +281,23 @@ class SqliteCatalogue:
         number, _ = self._known(collection_id)
         return await self._read(self._dates, number, area, time)
 
+    async def footprints(
+        self,
+        collection_id: str,
+        area: Area,
+        time: TimeSpan,
+        limit: int,
+        after: Place | None = None,
+    ) -> Sequence[Footprint]:
+        """Return where items that touch the area within the time lie; see `Catalogue`.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+        """
+        number, _ = self._known(collection_id)
+        question = _Question(number, area.boxes, time, limit, 0)
+        return await self._read(self._footprints, question, collection_id, after)
+
     async def items(self, collection_id: str) -> Sequence[ItemSummary]:
         """List the items of a collection, most recent first.
 
@@ -318,12 +351,12 @@ class SqliteCatalogue:
         if len(asked) > 1:
             found.sort(key=lambda r: (r[3] is None, -(r[3] or 0), r[2]))
         boxes = [box(*b) for b in asked]
-        for item, revision, _, start_time, cloud_cover, inside in found:
+        for item, revision, item_id, start_time, cloud_cover, inside in found:
             if item in seen:
                 continue
             if inside or self._touches(item, revision, boxes):
                 seen.add(item)
-                yield _Found(item, revision, start_time, cloud_cover)
+                yield _Found(item, revision, item_id, start_time, cloud_cover)
 
     def _touches(self, number: int, revision: int, boxes: Sequence[BaseGeometry]) -> bool:
         shape = self._shapes.get((number, revision))
@@ -350,6 +383,44 @@ class SqliteCatalogue:
                 for f in found[: asked.limit]
             ]
         return Cell(asked.boxes, candidates, cut=len(found) > asked.limit)
+
+    def _footprints(
+        self, asked: _Question, collection_id: str, after: Place | None
+    ) -> list[Footprint]:
+        with self._snapshot():
+            matches = self._matches(asked.number, asked.boxes, asked.time)
+            if after is not None:
+                matches = (m for m in matches if m.place.order > after.order)
+            keys = [(m.number, m.revision) for m in islice(matches, asked.limit + 1)]
+            found = {key: self._outlines[key] for key in keys if key in self._outlines}
+            missing = [key for key in keys if key not in found]
+            for first in range(0, len(missing), _AT_ONCE):
+                found.update(self._read_outlines(missing[first : first + _AT_ONCE], collection_id))
+        self._outlines.update(found)
+        return [found[key] for key in keys]
+
+    def _read_outlines(
+        self, keys: Sequence[tuple[int, int]], collection_id: str
+    ) -> dict[tuple[int, int], Footprint]:
+        marks = ",".join("?" * len(keys))
+        rows = self._reader.execute(
+            "SELECT number, revision, id, start, cloud_cover, bbox, footprint FROM item"
+            f" WHERE number IN ({marks})",  # noqa: S608 - question marks only
+            [number for number, _ in keys],
+        ).fetchall()
+        outlines = without_margin([shapely.from_wkb(row[6]) for row in rows], MARGIN)
+        return {
+            (number, revision): Footprint(
+                Scene(
+                    item, collection_id, None if start is None else instant(start), {}, cloud,
+                    middle_of(json.loads(bbox)),
+                ),
+                outline,
+            )
+            for (number, revision, item, start, cloud, bbox, _), outline in zip(
+                rows, outlines, strict=True
+            )
+        }  # fmt: skip
 
     def _footprint(self, number: int) -> BaseGeometry:
         row = self._reader.execute("SELECT footprint FROM item WHERE number = ?", (number,))
