@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from renderers.compose import Brush, dates_target, needed
 from renderers.image import Raster
-from renderers.job import CoverageJob, Spent
+from renderers.job import CoverageJob, Left, Spent
 from renderers.mosaic import Mosaic, Mosaicker, Wanted
 from renderers.painter import values_painter
 from renderers.together import together
@@ -139,5 +139,8 @@ async def _composed(
     dates = dates_target(brush, rule.date_numbers(job.scenes), rule.compose, rule.best)
     bands = needed(program, rule.best)
     wanted = Wanted(job.scenes, bands, box, job.resampling).seen_through(rule.clear)
-    (values, there), complete = await mosaic.fill(wanted, dates, spent, dates.values)
-    return values, there, complete
+
+    def finish(left: Left) -> tuple[NDArray[np.float32], NDArray[np.uint8], bool]:
+        return *dates.values(), left.complete
+
+    return await mosaic.fill(wanted, dates, spent, finish)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from renderers.canvas import Canvas
 from renderers.compose import Brush, dates_target, needed
@@ -12,9 +12,10 @@ from renderers.coverages import Coverage, coverage
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.image import Image
-from renderers.job import CoverageJob, DrawJob, LayerJob, Spent
+from renderers.job import CoverageJob, DrawJob, LayerJob, Left, OutlinesJob, Spent
 from renderers.masks import Screen
 from renderers.mosaic import IndexSaver, Mosaicker, Wanted
+from renderers.outlines import filled, stroked
 from renderers.paint import composite
 from renderers.targets import CanvasTarget
 from renderers.together import together
@@ -32,11 +33,25 @@ class Drawn(Generic[T]):
 
     Attributes:
         result: What was made of the picture.
-        complete: False when scenes were left out by the budget while pixels were still open.
+        left: What its layers lack, those that lack something.
+        footprints: How many scenes are there by their footprints alone.
     """
 
     result: T
-    complete: bool
+    left: tuple[Left, ...] = ()
+    footprints: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is lacking."""
+        return not self.left
+
+
+class _Unfinished(NamedTuple):
+    """A layer that lacks something, and what there is of it."""
+
+    image: Image | None
+    left: Left
 
 
 class Renderer:
@@ -72,7 +87,7 @@ class Renderer:
         spent = Spent(job.budget)
         async with asyncio.timeout(job.budget.seconds):
             if len(job.layers) == 1:
-                return Drawn(*await self._layer(job.layers[0], job.geobox, spent, finish))
+                return await self._layer(job.layers[0], job.geobox, spent, finish)
             return await self._layers(job, spent, finish)
 
     async def _layers(
@@ -81,17 +96,20 @@ class Renderer:
         pixels = max(job.geobox.width * job.geobox.height, 1)
         at_once = max(PIXELS_AT_ONCE // pixels, 1)
         image: Image | None = None
-        complete = True
+        left: list[Left] = []
+        footprints = 0
         loop = asyncio.get_running_loop()
         for first in range(0, len(job.layers), at_once):
             group = job.layers[first : first + at_once]
             drawn = await together(
                 *(self._layer(layer, job.geobox, spent, lambda i: i) for layer in group)
             )
-            complete = complete and all(whole for _, whole in drawn)
-            images = [image, *(top for top, _ in drawn)]
+            left += [lack for layer in drawn for lack in layer.left]
+            footprints += sum(layer.footprints for layer in drawn)
+            images = [image, *(layer.result for layer in drawn)]
             image = await loop.run_in_executor(self._pool, _painted, images)
-        return Drawn(await loop.run_in_executor(self._pool, finish, image), complete)
+        result = await loop.run_in_executor(self._pool, finish, image)
+        return Drawn(result, tuple(left), footprints)
 
     async def coverage(self, job: CoverageJob) -> Coverage:
         """Return values on a grid; see `renderers.coverages.coverage`.
@@ -105,12 +123,51 @@ class Renderer:
             return await coverage(job, self._mosaic, Spent(job.budget))
 
     async def _layer(
-        self, layer: LayerJob, box: GeoBox, spent: Spent, finish: Callable[[Image | None], T]
-    ) -> tuple[T, bool]:
-        style, rule, painters = layer.style, layer.rule, self._mosaic.painters
+        self,
+        layer: LayerJob | OutlinesJob,
+        box: GeoBox,
+        spent: Spent,
+        finish: Callable[[Image | None], T],
+    ) -> Drawn[T]:
         spent.target(box)
+        if isinstance(layer, OutlinesJob):
+            return Drawn(await self._in_pool(lambda: finish(_outlines(layer, box))))
+
+        def end(image: Image | None, left: Left) -> T | _Unfinished:
+            if left.complete:
+                return finish(image)
+            return _Unfinished(image, left)
+
+        done = await self._scenes(layer, box, spent, end)
+        if not isinstance(done, _Unfinished):
+            return Drawn(done)
+        image, left = done
+        beyond, shapes = layer.beyond, None
+        if beyond is not None and (left.cut or left.skipped):
+            shapes = await beyond.find(left)
+
+        def fill() -> T:
+            if beyond is None or shapes is None:
+                return finish(image)
+            return finish(_painted([filled(shapes, box, beyond.colour), image]))
+
+        found = 0 if shapes is None else len(shapes.shapes)
+        return Drawn(await self._in_pool(fill), (left,), found)
+
+    async def _scenes(
+        self,
+        layer: LayerJob,
+        box: GeoBox,
+        spent: Spent,
+        end: Callable[[Image | None, Left], T],
+    ) -> T:
+        """Draw the scenes of a layer; `end` is called with the picture and what it lacks."""
+        style, rule, painters = layer.style, layer.rule, self._mosaic.painters
         painter = painters.of(style)
-        wanted = Wanted(layer.scenes, needed(style.program, rule.best), box, style.resampling)
+        wanted = Wanted(
+            layer.scenes, needed(style.program, rule.best), box, style.resampling,
+            lenient=True, every=rule.compose != "first",
+        )  # fmt: skip
         screen = None
         if rule.clear is not None:
             wanted = wanted.seen_through(rule.clear)
@@ -118,10 +175,19 @@ class Renderer:
         if rule.compose == "first":
             canvas = Canvas(box, painter, painters)
             target = CanvasTarget(canvas, box, screen)
-            return await self._mosaic.fill(wanted, target, spent, lambda: finish(canvas.image()))
+            return await self._mosaic.fill(
+                wanted, target, spent, lambda left: end(canvas.image(), left)
+            )
         brush = Brush(box, painter, painters, screen)
         dates = dates_target(brush, rule.date_numbers(layer.scenes), rule.compose, rule.best)
-        return await self._mosaic.fill(wanted, dates, spent, lambda: finish(dates.image()))
+        return await self._mosaic.fill(wanted, dates, spent, lambda left: end(dates.image(), left))
+
+    async def _in_pool(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def _outlines(layer: OutlinesJob, box: GeoBox) -> Image | None:
+    return stroked(layer.shapes, layer.kinds, layer.palette, layer.width, box)
 
 
 def _painted(images: Sequence[Image | None]) -> Image | None:

@@ -214,10 +214,7 @@ class FileCache:
                 missing.append(block_id)
         if missing:
             loads[self._begin(file, missing)] = missing
-        if self._pyramids is not None:
-            self._pyramids.used(
-                file.source, file.reader, file.index, wanted, lambda: self._renew(file)
-            )
+        self.make_levels(file, wanted)
         if loads:
             await self._wait(file, loads, out)
         if not self._trusted(file):  # found out while bytes were on their way
@@ -226,6 +223,19 @@ class FileCache:
             raise RuntimeError("a partial block was about to be used outside of its window")
         self._completions.start(file)
         return out
+
+    def lacks_levels(self, file: OpenFile, wanted: Sequence[BlockId]) -> bool:
+        """Tell whether blocks will not be needed once levels are made; from any thread."""
+        if self._pyramids is None:
+            return False
+        return self._pyramids.lack(file.source, file.reader, file.index, wanted) is not None
+
+    def make_levels(self, file: OpenFile, wanted: Sequence[BlockId]) -> None:
+        """Have the levels made that are lacking in place of blocks, as if these had been read."""
+        if self._pyramids is not None:
+            self._pyramids.used(
+                file.source, file.reader, file.index, wanted, lambda: self._renew(file)
+            )
 
     async def close(self) -> None:
         """Forget what waits in the background and wait for what runs there."""

@@ -106,10 +106,9 @@ def stroked(
         for points in _placed(lonlat, box):
             segments = np.hstack([points[:-1], points[1:]])
             good = drawn & _short(segments, box)
-            kernels.stroke(
-                np.ascontiguousarray(segments[good]), np.ascontiguousarray(colours[shape[1:][good]]),
-                width / 2.0, cover, kind,
-            )  # fmt: skip
+            of_colour = np.ascontiguousarray(colours[shape[1:][good]])
+            pieces = np.ascontiguousarray(segments[good])
+            kernels.stroke(pieces, of_colour, width / 2.0, cover, kind)
     if not cover.any():
         return None
     pixels = palette[kind]
@@ -117,7 +116,10 @@ def stroked(
     return Image(pixels)
 
 
+#: Type ids of shapely.
 _LINE, _POLYGON = 1, 3
+#: Degrees that are nothing.
+_EXACT: Final = 1e-9
 
 
 def _windows(area: Sequence[Bounds], crs: str) -> Iterator[Bounds]:
@@ -130,9 +132,11 @@ def _windows(area: Sequence[Bounds], crs: str) -> Iterator[Bounds]:
         if low >= high:
             continue
         left, right = max(west - pad_x, -180.0), min(east + pad_x, 180.0)
-        ends = [left, seam, right] if left < seam < right else [left, right]
-        for start, end in zip(ends, ends[1:], strict=False):
-            yield start, low, end, high
+        if left < seam < right:
+            # Not up to it: the seam itself lies on one side of the map alone.
+            yield left, low, seam - _EXACT, high
+            left = seam + _EXACT
+        yield left, low, right, high
 
 
 @lru_cache(maxsize=512)
@@ -141,7 +145,7 @@ def _seam(crs: str) -> float:
     operation = crs_object(crs).coordinate_operation
     for parameter in operation.params if operation is not None else ():
         if parameter.name.lower().startswith(_MERIDIANS):
-            degrees = math.degrees(parameter.value * parameter.unit_conversion_factor)
+            degrees = math.degrees(float(parameter.value) * parameter.unit_conversion_factor)
             return (degrees + 360.0) % 360.0 - 180.0
     return 180.0
 
@@ -223,9 +227,6 @@ def _on_rims(lonlat: FloatArray, around: NDArray[np.bool_]) -> NDArray[np.bool_]
     at_pole = (lat[1:] > 90.0 - _EXACT) & (lat[:-1] > 90.0 - _EXACT)
     at_seam = (lon[1:] > 180.0 - _EXACT) & (lon[:-1] > 180.0 - _EXACT) & (lon[1:] - lon[:-1] == 0.0)
     return np.asarray(at_pole | (at_seam & around))
-
-
-_EXACT: Final = 1e-9
 
 
 def _short(segments: FloatArray, box: GeoBox) -> NDArray[np.bool_]:

@@ -51,6 +51,7 @@ def plan_read(
     bands: Sequence[int],
     grid: CoordinateGrid,
     resampling: Resampling = "nearest",
+    coarser: int = 0,
 ) -> ReadPlan | None:
     """Return what to read, or None where the target does not touch the file.
 
@@ -61,6 +62,9 @@ def plan_read(
         bands: Band numbers, from 1.
         grid: Where the target's pixels lie in the file.
         resampling: What the style asks for.
+        coarser: Levels by which the read one is coarser than the level rule says, as far as there
+            are such. Classes in files whose levels mix them stay where they are: a mean of two
+            classes is a third.
 
     Raises:
         SourceUnsupportedError: The file has fewer bands, as it is not the one that was indexed.
@@ -69,24 +73,30 @@ def plan_read(
     if max(bands) > info.count:
         raise SourceUnsupportedError("a file has fewer bands than the catalogue says")
     planes = tuple(sorted({index.plane_of(band)[0] for band in bands}))
-    key = info.levels, info.mixed, planes, resampling
+    key = info.levels, info.mixed, planes, resampling, coarser
     if key not in grid.memo:
-        grid.memo[key] = _plan(info, planes, grid, resampling)
+        grid.memo[key] = _plan(info, planes, grid, resampling, coarser)
     plan: ReadPlan | None = grid.memo[key]
     return plan
 
 
 def _plan(
-    info: RasterInfo, planes: Sequence[int], grid: CoordinateGrid, resampling: Resampling
+    info: RasterInfo,
+    planes: Sequence[int],
+    grid: CoordinateGrid,
+    resampling: Resampling,
+    coarser: int,
 ) -> ReadPlan | None:
     extent = grid.extent
     if extent is None:
         return None
     levels = info.levels
     if resampling == "mode":
+        coarser = 0 if info.mixed else coarser
         number, resampling = class_level(levels, grid.ratio, mixed=info.mixed)
     else:
         number = choose_level(levels, grid.ratio)
+    number = min(number + coarser, len(levels) - 1)
     level = levels[number]
     shrink = 1.0 if resampling == "nearest" else shrinkage(grid, level)
     method = method_for(resampling, shrink)

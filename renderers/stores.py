@@ -65,6 +65,9 @@ _MEMBER = re.compile(
 #: A variable of a NetCDF file, as `part_href` writes it.
 _PART = re.compile(r"(?P<file>.+)#variable=(?P<part>[^#]+)")
 
+#: Store id of files on this machine.
+LOCAL = "file"
+
 
 class ByteRange(NamedTuple):
     """Bytes `start` (included) to `stop` (excluded) of an object."""
@@ -224,7 +227,7 @@ class ByteSource:
         self._store = store
         self.ref = ref
         #: Path of a local file, "" for other objects.
-        self._local = f"/{ref.path}" if ref.store == "file" else ""
+        self._local = f"/{ref.path}" if ref.store == LOCAL else ""
 
     def beside(self, suffix: str, etag: str | None = None, size: int | None = None) -> "ByteSource":
         """Return the object whose name is this one's with a suffix, in the same store.
@@ -478,7 +481,7 @@ class StoreRegistry:
         """
         if "/" in suffix:
             raise ValueError("a suffix names no folder")
-        if ref.store == "file":
+        if ref.store == LOCAL:
             return self._resolve_file(Path(f"/{ref.path}{suffix}"), ref.path)
         return ObjectRef(ref.store, ref.path + suffix)
 
@@ -508,8 +511,8 @@ class StoreRegistry:
         ):
             message = "the location is outside the allowed folders"
             raise SourceForbiddenError(message, detail=href)
-        self._stores.setdefault("file", LocalStore())
-        return ObjectRef("file", str(PurePosixPath(*real.parts[1:])))
+        self._stores.setdefault(LOCAL, LocalStore())
+        return ObjectRef(LOCAL, str(PurePosixPath(*real.parts[1:])))
 
     def _resolve_s3(self, bucket: str, key: str, href: str) -> ObjectRef:
         _check_segments(key, href)
@@ -536,8 +539,8 @@ class StoreRegistry:
         return ObjectRef(store, unquote(path).lstrip("/"))
 
     def _store(self, name: str) -> Any:
-        if name == "file":
-            return self._stores.setdefault("file", LocalStore())
+        if name == LOCAL:
+            return self._stores.setdefault(LOCAL, LocalStore())
         try:
             return self._stores[name]
         except KeyError:

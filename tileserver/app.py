@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tileserver.incomplete import INCOMPLETE
 from tileserver.protocols.routers import direct_routes, routers
 from tileserver.services import Services
 from tileserver.settings import Settings, load_settings
@@ -95,6 +96,6 @@ def cors_options(settings: Settings) -> dict[str, Any]:
         "allow_origins": settings.cors_origins,
         "allow_methods": ["GET", "HEAD", "OPTIONS"],
         "allow_headers": ["If-None-Match", "Authorization"],
-        "expose_headers": ["ETag", "Warning", "X-Tileserver-Incomplete", DAYS, CHOICE],
+        "expose_headers": ["ETag", "Warning", INCOMPLETE, DAYS, CHOICE],
         "max_age": 86400,
     }

@@ -6,16 +6,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cache.memory import SizedLru
+from styles.colormaps import Colour
 from styles.model import Style
 from styles.program import renamed
 from styles.registry import StyleRegistry, from_definition
+from tileserver import footprints
 from tileserver.catalogue.base import Collection
 from tileserver.errors import InvalidParameterError, UnknownStyleError
 
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """A collection with its advertised styles; the first style is the default."""
+    """A collection with its advertised styles; the first style is the default.
+
+    The footprints are a style of every layer: they come last, and do not count among those that a
+    collection chooses, unless it chooses them.
+    """
 
     collection: Collection
     styles: tuple[Style, ...]
@@ -24,8 +30,15 @@ class LayerInfo:
 class LayerStyles:
     """Finds the style that a name means for a collection: its own ones first, then the library."""
 
-    def __init__(self, library: StyleRegistry) -> None:
+    def __init__(self, library: StyleRegistry, left_out: Colour = footprints.LEFT_OUT) -> None:
+        """Begin.
+
+        Args:
+            library: The styles that are shipped.
+            left_out: RGBA that fills the footprints of scenes that a picture leaves out.
+        """
         self._library = library
+        self.left_out = left_out
         self._own: SizedLru[str, tuple[tuple[Mapping[str, Any], ...], dict[str, Style]]] = SizedLru(
             10_000, lambda _: 1
         )
@@ -36,9 +49,8 @@ class LayerStyles:
 
     def info(self, collection: Collection) -> LayerInfo:
         """Return the layer of a collection."""
-        return LayerInfo(
-            collection, tuple(self.style(collection, style) for style in collection.styles)
-        )
+        names = dict.fromkeys((*collection.styles, footprints.STYLE.id))
+        return LayerInfo(collection, tuple(self.style(collection, style) for style in names))
 
     def style(self, collection: Collection, asked: str | Style) -> Style:
         """Return a style by id, "" (or `default`) is the collection's default; or a whole one.
@@ -64,15 +76,16 @@ class LayerStyles:
         """Return every style that works by name, in order.
 
         Args:
-            collection: Whose own styles count too, those it advertises first; None for those of
-                the library alone, whatever bands they need.
+            collection: Whose own styles count too, those it advertises first, the footprints last;
+                None for those of the library alone, whatever bands they need.
         """
         if collection is None:
             return tuple(self._library)
         own = self._own_styles(collection)
         names = (*collection.styles, *own, *(style.id for style in self._library))
         found = (own.get(name) or self._library.find(name) for name in dict.fromkeys(names))
-        return tuple(s for s in found if s is not None and s.bands <= collection.band_names)
+        fitting = [s for s in found if s is not None and s.bands <= collection.band_names]
+        return (*fitting, footprints.STYLE)
 
     def named(self, style_id: str) -> Style:
         """Return a style of the library.
@@ -86,8 +99,10 @@ class LayerStyles:
         return style
 
     def _find(self, collection: Collection, style_id: str) -> Style:
-        if style_id in ("", "default") and collection.styles:
-            style_id = collection.styles[0]
+        if style_id in ("", "default"):
+            style_id = collection.styles[0] if collection.styles else footprints.STYLE.id
+        if style_id == footprints.STYLE.id:
+            return footprints.STYLE
         style = self._own_styles(collection).get(style_id)
         if style is None and style_id in self._library:
             style = self._library.get(style_id)

@@ -22,15 +22,23 @@ from renderers.encoders.automatic import automatic
 from renderers.encoders.registry import EncoderRegistry
 from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
-from renderers.job import Budget, CoverageJob, DrawJob, LayerJob
+from renderers.job import Budget, CoverageJob, DrawJob, Footprints, LayerJob, Left, OutlinesJob
+from renderers.outlines import Shapes
 from renderers.paint import flatten
 from renderers.rule import MosaicRule
 from renderers.scene import Scene
 from styles.model import Style
 from styles.program import Program
 from tileserver import area as areas
-from tileserver import timesearch, timetold
-from tileserver.catalogue.base import Area, Catalogue, Collection, DateSummary
+from tileserver import footprints, timesearch, timetold
+from tileserver.catalogue.base import (
+    Area,
+    Catalogue,
+    Collection,
+    DateSummary,
+    Footprint,
+    Place,
+)
 from tileserver.errors import (
     InvalidFormatError,
     InvalidParameterError,
@@ -38,6 +46,7 @@ from tileserver.errors import (
     TooLargeError,
 )
 from tileserver.etag import etag_matches
+from tileserver.incomplete import INCOMPLETE, incomplete, is_provisional
 from tileserver.layers import LayerInfo, LayerStyles
 from tileserver.limits import Admission
 from tileserver.mosaics import (
@@ -87,6 +96,7 @@ class Picture:
         media_type: Of the body.
         etag: Quoted strong ETag, from the cache key.
         not_modified: The client has this picture already; nothing was drawn.
+        provisional: It lacks what will be there soon, so that nobody should keep it.
         headers: More headers to send; see `timetold` for the times. Those of the drawing itself are
             not known where nothing was drawn.
     """
@@ -96,6 +106,7 @@ class Picture:
     etag: str
     not_modified: bool
     headers: tuple[tuple[str, str], ...] = ()
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,20 @@ class _Wanted(NamedTuple):
     names: tuple[str, ...]
     units: tuple[str, ...]
     program: Program | None = None
+
+
+class _Found(NamedTuple):
+    """What a layer is drawn of.
+
+    Attributes:
+        job: For the renderer.
+        scenes: That it shows.
+        candidates: How many scenes were chosen among, where there are more than that; else 0.
+    """
+
+    job: LayerJob | OutlinesJob
+    scenes: tuple[Scene, ...]
+    candidates: int
 
 
 class _Encoded(NamedTuple):
@@ -261,6 +286,31 @@ class Pipeline:
         times = _choice(CURRENT if time == UNSAID else time, collection, ruled=True)
         return await timesearch.dates(self._catalogue, collection, area, times.spans)
 
+    async def footprints(
+        self,
+        collection_id: str,
+        area: Area,
+        time: TimeRequest,
+        limit: int,
+        after: Place | None = None,
+    ) -> Sequence[Footprint]:
+        """Return where the scenes of an area and time lie, most recent first.
+
+        Args:
+            collection_id: The collection.
+            area: That they touch.
+            time: As for pictures.
+            limit: At most so many are wanted; one more is returned where there are more.
+            after: Only those that come after this one.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            SourceError: A catalogue elsewhere failed.
+        """
+        collection = await self._catalogue.collection(collection_id)
+        spans = _choice(time, collection).spans
+        return await timesearch.footprints(self._catalogue, collection, area, spans, limit, after)
+
     async def times(
         self, collection_id: str, time: TimeRequest, *, ruled: bool = False
     ) -> TimeChoice:
@@ -321,7 +371,8 @@ class Pipeline:
                 key, lambda: self._make(key, request, asked.layers, asked.area)
             )
         headers = (*entry.headers, *asked.headers)
-        return Picture(entry.body, entry.media_type, etag, False, headers)
+        provisional = is_provisional(headers)
+        return Picture(entry.body, entry.media_type, etag, False, headers, provisional)
 
     async def coverage(self, request: CoverageRequest) -> GridValues:
         """Return values of bands, or of a style's program, on a grid; by the rule of the mosaic.
@@ -345,7 +396,13 @@ class Pipeline:
             )  # fmt: skip
             with _timed():
                 drawn = await self._renderer.coverage(job)
-        headers = (*self._told([found], drawn.complete), (timetold.CHOICE, times.told))
+        lacking = incomplete(
+            [] if drawn.complete else [Left(cut=True)],
+            0,
+            self._budget.scenes,
+            [MAX_CANDIDATES if found.cut else 0],
+        )
+        headers = (*_told([found.scenes], lacking), (timetold.CHOICE, times.told))
         return GridValues(drawn.raster, values.units, headers)
 
     async def values(self, request: ValuesRequest) -> list[PointValue]:
@@ -416,7 +473,8 @@ class Pipeline:
     ) -> _Resolved:
         style = self._styles.style(collection, layer.style)
         times, rule = self._ruled(collection, request.time, request.mosaic)
-        check_picture(rule, style)
+        if style is not footprints.STYLE:  # which has no pixels to compose
+            check_picture(rule, style)
         return _Resolved(collection, style, times, rule)
 
     def _ruled(
@@ -440,6 +498,8 @@ class Pipeline:
         if request.bands:
             raise InvalidParameterError("bands or a style, not both", parameter="style")
         style = self._styles.style(collection, request.style)
+        if style is footprints.STYLE:
+            raise InvalidParameterError("footprints have no values", parameter="style")
         check_values(rule, style)
         outputs = style.program.outputs
         names = (style.id,) if outputs == 1 else _CHANNELS[:outputs]
@@ -456,6 +516,8 @@ class Pipeline:
 
     def _key(self, request: PictureRequest, layers: Sequence[_Resolved], area: Area) -> str:
         digests = [layer.style.digest + layer.rule.key for layer in layers]
+        if any(layer.style is footprints.STYLE for layer in layers):
+            digests.append(repr(request.density))
         revisions = [
             timesearch.revision(self._catalogue, layer.collection.id, area, layer.times.spans)
             for layer in layers
@@ -469,32 +531,48 @@ class Pipeline:
         if stored is not None:
             return stored
         async with self._admission.admit(request.geobox.width * request.geobox.height):
-            found = [
-                await self._search(layer.collection, area, layer.times, layer.rule)
-                for layer in layers
-            ]
-            jobs = [
-                LayerJob(search.scenes, layer.style, layer.rule)
-                for search, layer in zip(found, layers, strict=True)
-            ]
+            found = [await self._layer(layer, area, request.density) for layer in layers]
+            jobs = tuple(layer.job for layer in found)
             with _timed():
                 drawn = await self._renderer.picture(
-                    DrawJob(tuple(jobs), request.geobox, self._budget),
+                    DrawJob(jobs, request.geobox, self._budget),
                     lambda image: self._encode(image, request),
                 )
-        headers = self._told(found, drawn.complete)
+        lacking = incomplete(
+            drawn.left, drawn.footprints, self._budget.scenes, [layer.candidates for layer in found]
+        )
+        headers = _told([layer.scenes for layer in found], lacking)
         entry = Entry(drawn.result.body, drawn.result.media_type, headers)
-        await self._tiles.set(key, entry)
+        # What will be better soon is drawn anew each time until it is.
+        if not is_provisional(headers):
+            await self._tiles.set(key, entry)
         return entry
 
-    def _told(self, found: Sequence[_Search], complete: bool) -> tuple[tuple[str, str], ...]:
-        """Return the headers that say what was drawn of what was found."""
-        headers = [(timetold.DAYS, timetold.written([search.scenes for search in found]))]
-        if any(search.cut for search in found):
-            headers.append(("X-Tileserver-Incomplete", f"candidates={MAX_CANDIDATES}"))
-        elif not complete:
-            headers.append(("X-Tileserver-Incomplete", f"scenes={self._budget.scenes}"))
-        return tuple(headers)
+    async def _layer(self, layer: _Resolved, area: Area, density: float) -> _Found:
+        """Find what a layer is drawn of."""
+        if layer.style is footprints.STYLE:
+            listed, cut = await self._footprints(layer, area)
+            scenes = tuple(footprint.scene for footprint in listed)
+            lines = footprints.outlines(listed, area, density)
+            return _Found(lines, scenes, footprints.MOST if cut else 0)
+        search = await self._search(layer.collection, area, layer.times, layer.rule)
+
+        async def beyond(left: Left) -> Shapes:
+            listed, _ = await self._footprints(layer, area)
+            return footprints.shapes([f for f in listed if left.out(f.scene.id)], area)
+
+        job = LayerJob(
+            search.scenes, layer.style, layer.rule, Footprints(beyond, self._styles.left_out)
+        )
+        return _Found(job, search.scenes, MAX_CANDIDATES if search.cut else 0)
+
+    async def _footprints(self, layer: _Resolved, area: Area) -> tuple[list[Footprint], bool]:
+        """Return where the scenes of a layer lie, in the order of its rule; whether it has more."""
+        found = await timesearch.footprints(
+            self._catalogue, layer.collection, area, layer.times.spans, footprints.MOST
+        )
+        listed = footprints.in_order(found[: footprints.MOST], layer.rule)
+        return listed, len(found) > footprints.MOST
 
     async def _search(
         self,
@@ -526,6 +604,12 @@ class Pipeline:
         if request.transparent and not encoder.supports_alpha:
             image = flatten(image, request.background)
         return _Encoded(encoder.encode(image), chosen)
+
+
+def _told(scenes: Sequence[Sequence[Scene]], lacking: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers that say what was drawn of each layer, and what is lacking."""
+    days = (timetold.DAYS, timetold.written(scenes))
+    return (days, (INCOMPLETE, lacking)) if lacking else (days,)
 
 
 def _choice(time: TimeRequest, collection: Collection, *, ruled: bool = False) -> TimeChoice:

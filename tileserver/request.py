@@ -39,6 +39,7 @@ class PictureRequest:
         transparent: Keep pixels without data transparent (formats that can).
         background: RGB behind the data where not transparent.
         mosaic: Which scene shows where several lie; None takes each collection's own rule.
+        density: Pixels of the picture per pixel of a screen, for the width of lines.
     """
 
     layers: tuple[LayerRequest, ...]
@@ -48,6 +49,7 @@ class PictureRequest:
     transparent: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
     mosaic: MosaicChoice | None = None
+    density: float = 1.0
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:

@@ -54,6 +54,12 @@ def store_options(settings: StoreSettings) -> StoreOptions:
     )
 
 
+def _rgba(colour: str) -> tuple[int, int, int, int]:
+    """Read `#rrggbb` or `#rrggbbaa`."""
+    red, green, blue, alpha = bytes.fromhex(f"{colour[1:]}ff"[:8])
+    return red, green, blue, alpha
+
+
 def open_stores(settings: Settings) -> StoreRegistry:
     """Return the store registry that the settings describe."""
     policy = StorePolicy(
@@ -101,7 +107,7 @@ class Services:
         )
         self.tiles = MemoryCache(settings.tile_cache_bytes)
         self.admission = Admission(settings.max_rendering or 4 * threads, settings.max_queue)
-        self.styles = LayerStyles(StyleRegistry.load_library())
+        self.styles = LayerStyles(StyleRegistry.load_library(), _rgba(settings.footprint_colour))
         self._saving: set[asyncio.Task[None]] = set()
         self.pipeline = Pipeline(
             self.catalogue,

@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         description="Apply the radiometric offset of Sentinel-2 baselines from 04.00 on to "
         "products that are added, so that one style fits all dates.",
     )
+    ingest_levels: Literal["none", "local", "all"] = Field(
+        "local",
+        description="Of which rasters without overviews `catalogue add` makes low zooms, for which "
+        "it reads them whole.",
+    )
     spool_bytes: int = Field(
         2048 * MB, ge=0, description="Largest remote file that is copied whole for GDAL."
     )
@@ -115,6 +120,11 @@ class Settings(BaseSettings):
     max_blocks: int = Field(4096, ge=1, description="Most blocks read for one picture.")
     max_source_pixels: int = Field(
         256 * MB, ge=1, description="Most source pixels decoded for one picture."
+    )
+    footprint_colour: str = Field(
+        "#7a5cbe80",
+        pattern=r"^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$",
+        description="Fills the footprints of images that a picture leaves out: `#rrggbb[aa]`.",
     )
     max_seconds: float = Field(30.0, gt=0, description="Longest time for one picture.")
     max_rendering: int = Field(

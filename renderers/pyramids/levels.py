@@ -70,6 +70,14 @@ def candidates(index: RasterIndex) -> tuple[Candidate, ...]:
     return tuple(c for c in found if c.shape.width * c.shape.height * size <= MAX_LEVEL_BYTES)
 
 
+def lacking_overviews(index: RasterIndex) -> tuple[Candidate, ...]:
+    """Return what can be kept beside a file whose coarsest level is still a large one."""
+    last = index.info.levels[-1]
+    if last.width * last.height < WORTHWHILE_PIXELS:
+        return ()
+    return tuple(c for c in candidates(index) if c.factor > 1)
+
+
 def _planes(index: RasterIndex) -> tuple[int, ...]:
     """Return the bands of each plane."""
     places = [index.plane_of(band) for band in range(1, index.info.count + 1)]

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from cachetools import TTLCache
@@ -14,7 +14,13 @@ from renderers.background import yield_to_others
 from renderers.errors import SourceError
 from renderers.pyramids.assemble import assembled, covering, made_of, source_window, split
 from renderers.pyramids.folder import PyramidFolder
-from renderers.pyramids.levels import FINEST, Candidate, PyramidIndex, candidates
+from renderers.pyramids.levels import (
+    FINEST,
+    Candidate,
+    PyramidIndex,
+    candidates,
+    lacking_overviews,
+)
 from renderers.pyramids.reader import PyramidReader
 from renderers.pyramids.sidecar import Sidecar, pack
 from renderers.readers.base import Block, BlockId, Level, PixelWindow, RasterIndex, Reader
@@ -34,6 +40,15 @@ STRIP_BYTES = 16 * 1024 * 1024
 #: A file without overviews is read whole for its pyramid: only once a request has read this share
 #: of its blocks, and at least so many, for the pyramid then costs a few such requests.
 WHOLE_SHARE, WHOLE_BLOCKS = 0.25, 16
+
+
+class _Lack(NamedTuple):
+    """Levels that would be of use, and the index and the own reader of their file."""
+
+    name: tuple[tuple[str, str, str], tuple[Candidate, ...]]
+    wanted: tuple[Candidate, ...]
+    own: PyramidIndex
+    base: Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +123,58 @@ class Pyramids:
             blocks: All of one level.
             done: Called when something was made, so that the file is attached anew.
         """
-        if not blocks or not isinstance(index, PyramidIndex):
+        wanted = self.lack(source, reader, index, blocks)
+        if wanted is None:
             return
+        name, candidates, own, base = wanted
+        if name not in self._waiting and len(self._waiting) < MAX_WAITING:
+            self._waiting[name] = _Work(source, base, own, candidates, done)
+            self._go_on()
+
+    def lack(
+        self, source: ByteSource, reader: Reader, index: RasterIndex, blocks: Sequence[BlockId]
+    ) -> "_Lack | None":
+        """Return which levels would serve better than some blocks; None where none can be made.
+
+        May be called from any thread; see `used` for the arguments.
+        """
+        if not blocks or not isinstance(index, PyramidIndex):
+            return None
         number = blocks[0].level
         wanted = index.lacking.get(number)
         if not wanted or not isinstance(reader, PyramidReader):
-            return
+            return None
         level = index.info.levels[number]
         if level.scale_x < FINEST and len(blocks) < _many(level):
-            return
-        work = _Work(source, reader.base, index, wanted, done)
-        if work.name in self._failed or work.name in self._waiting:
-            return
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting[work.name] = work
-            self._go_on()
+            return None
+        found = _Lack((source.ref.key, wanted), wanted, index, reader.base)
+        return None if found.name in self._failed else found
+
+    async def make(
+        self, source: ByteSource, reader: Reader, index: RasterIndex, nodata: float | None
+    ) -> int:
+        """Make the levels of a file that has no overviews, whether anybody has looked at it or not.
+
+        Args:
+            source: The file's bytes.
+            reader: Its own reader.
+            index: Its own index.
+            nodata: The value that means "no data" in it, or None.
+
+        Returns:
+            How many were made; 0 where all are there, none is needed or none can be kept.
+
+        Raises:
+            SourceError: The file cannot be read.
+            OSError: Levels cannot be written.
+        """
+        wanted = lacking_overviews(index)
+        if not wanted or source.ref.etag is None:
+            return 0
+        before = self.made
+        extended = PyramidIndex(index, nodata, wanted, {})
+        await self._make(_Work(source, reader, extended, wanted, lambda: None))
+        return self.made - before
 
     async def settled(self) -> None:
         """Wait until nothing is left to be made."""

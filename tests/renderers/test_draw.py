@@ -9,7 +9,7 @@ import pytest
 from renderers.draw import PIXELS_AT_ONCE, Renderer
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
-from renderers.job import Budget, DrawJob, LayerJob
+from renderers.job import Budget, DrawJob, LayerJob, Left
 from renderers.painter import Painters
 from styles.registry import stretch_style
 
@@ -38,7 +38,7 @@ class Mosaicker:
             self.finished += 1
         finally:
             self.running -= 1
-        return finish(), True
+        return finish(Left())
 
 
 async def picture(renderer, job):

@@ -12,6 +12,7 @@ from support.pictures import pixels
 from support.rasters import OFFSET, SCALE, TILE, ramp, tile_url, wedge
 
 from renderers.draw import Renderer
+from renderers.errors import BudgetExceededError
 from styles.inline import formula_style
 from tileserver import pipeline as module
 from tileserver.errors import (
@@ -21,6 +22,8 @@ from tileserver.errors import (
     TooLargeError,
     UnknownCollectionError,
 )
+from tileserver.footprints import LEFT_OUT
+from tileserver.incomplete import INCOMPLETE
 from tileserver.mosaics import parse_mosaic
 from tileserver.pipeline import MAX_POINTS
 from tileserver.pointvalues import Origin
@@ -587,29 +590,40 @@ async def test_a_full_queue_refuses_at_once_while_the_rest_answers(two_dates, mo
 @pytest.mark.parametrize(
     "limit", [{"max_blocks": 3}, {"max_source_pixels": 256 * 256 // 2}], ids=str
 )
-async def test_what_would_cost_too_much_is_refused_before_it_is_read(two_dates, limit):
+async def test_what_would_cost_too_much_is_not_read(two_dates, limit):
     async with running(two_dates.with_settings(**limit)) as app:
         await app.get("/readyz")
         before = app.services.stores.bytes_read
         answer = await app.get(tile_url())
-        assert (answer.status_code, answer.json()["code"]) == (400, "TooLarge")
+        # A picture shows where the scenes lie and says so; values are refused.
+        assert answer.headers[INCOMPLETE] == "footprints=2"
+        assert (pixels(answer.content) == LEFT_OUT).all()
+        with pytest.raises(BudgetExceededError):
+            await app.services.pipeline.coverage(asked())
         assert app.services.stores.bytes_read == before
         inside = (TILE[0] + 4, TILE[1] * 16 + 5, TILE[2] * 16 + 5)  # in one block
-        assert (await app.get(tile_url(inside, query="?time=2024-06-01"))).status_code == 200
+        whole = await app.get(tile_url(inside, query="?time=2024-06-01"))
+        assert whole.status_code == 200
+        assert INCOMPLETE not in whole.headers
 
 
-async def test_scenes_beyond_the_budget_are_left_out_and_the_answer_says_so(two_dates):
-    name = "x-tileserver-incomplete"
+async def test_scenes_beyond_the_budget_show_where_they_lie_and_the_answer_says_so(two_dates):
     async with running(two_dates.with_settings(max_scenes=1)) as app:
         cut = await app.get(tile_url())
-        assert cut.headers[name] == "scenes=1"
-        shown = pixels(cut.content)[..., 3] == 255
-        np.testing.assert_array_equal(shown, wedge(1) == 1)
-        assert (await app.get(tile_url())).headers[name] == "scenes=1", "from the cache as well"
+        assert cut.headers[INCOMPLETE] == "scenes=1, footprints=1"
+        assert "etag" in cut.headers
+        picture = pixels(cut.content)
+        np.testing.assert_array_equal(picture[..., 3] == 255, wedge(1) == 1)
+        assert (picture[wedge(1) == 0] == LEFT_OUT).all()
+        again = await app.get(tile_url())
+        assert again.headers[INCOMPLETE] == "scenes=1, footprints=1", "from the cache as well"
         whole = await app.get(tile_url(query="?time=2024-06-01"))
-        assert name not in whole.headers
+        assert INCOMPLETE not in whole.headers
+    async with running(two_dates.with_settings(max_scenes=1, footprint_colour="#00ff00")) as app:
+        picture = pixels((await app.get(tile_url())).content)
+        assert (picture[wedge(1) == 0] == (0, 255, 0, 255)).all()
     async with running(two_dates.settings) as app:
-        assert name not in (await app.get(tile_url())).headers
+        assert INCOMPLETE not in (await app.get(tile_url())).headers
 
 
 async def test_a_picture_that_takes_too_long_is_given_up(two_dates):

@@ -317,6 +317,17 @@ class SqliteCatalogue:
         number, _ = self._known(collection_id)
         return await self._read(self._item, number, item_id)
 
+    async def scene(self, collection_id: str, item_id: str) -> Scene:
+        """Return one item as a scene, with the read indexes that are kept.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            UnknownItemError: There is no such item in it.
+            SourceForbiddenError: A file of it lies in a store that is not configured.
+        """
+        number, _ = self._known(collection_id)
+        return await self._read(self._scene_of, number, item_id)
+
     async def tiles(
         self, collection_id: str, grid_code: str, span: tuple[datetime, datetime]
     ) -> Sequence[dict[str, Any]]:
@@ -402,11 +413,10 @@ class SqliteCatalogue:
     def _read_outlines(
         self, keys: Sequence[tuple[int, int]], collection_id: str
     ) -> dict[tuple[int, int], Footprint]:
-        marks = ",".join("?" * len(keys))
         rows = self._reader.execute(
             "SELECT number, revision, id, start, cloud_cover, bbox, footprint FROM item"
-            f" WHERE number IN ({marks})",  # noqa: S608 - question marks only
-            [number for number, _ in keys],
+            " WHERE number IN (SELECT value FROM json_each(?))",
+            (json.dumps([number for number, _ in keys]),),
         ).fetchall()
         outlines = without_margin([shapely.from_wkb(row[6]) for row in rows], MARGIN)
         return {
@@ -448,6 +458,16 @@ class SqliteCatalogue:
             scene = scene_of(json.loads(document), self._stores, indexes)
             self._kept.keep((number, revision), scene)
         return scene
+
+    def _scene_of(self, number: int, item_id: str) -> Scene:
+        with self._snapshot():
+            row = self._reader.execute(
+                "SELECT number, revision FROM item WHERE collection = ? AND id = ?",
+                (number, item_id),
+            ).fetchone()
+            if row is None:
+                raise UnknownItemError("there is no such item in the collection")
+            return self._scene(*row)
 
     def _dates(self, number: int, area: Area, time: TimeSpan) -> list[DateSummary]:
         with self._snapshot():

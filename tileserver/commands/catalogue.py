@@ -24,10 +24,12 @@ from tileserver.catalogue.scenes import instant
 from tileserver.catalogue.sqlite import ItemSummary
 from tileserver.errors import InvalidParameterError, InvalidTimeError, UnknownCollectionError
 from tileserver.ingest.add import Outcome, add
+from tileserver.ingest.levels import Made, make_levels
+from tileserver.ingest.levels import Progress as LevelsProgress
 from tileserver.mosaics import SETTING, with_settings
 from tileserver.products.base import Hints
 from tileserver.products.item import ncname
-from tileserver.services import Tools, open_tools
+from tileserver.services import Tools, open_pyramids, open_tools
 from tileserver.settings import SettingsError, load_settings
 from tileserver.timeaxis import iso
 from tileserver.timeaxis_choice import SETTING as TIME_SETTING
@@ -88,6 +90,13 @@ def add_command(
     max_items: Annotated[
         int, typer.Option(min=1, help="Most items taken from one STAC collection or API.")
     ] = 1000,
+    levels: Annotated[
+        bool | None,
+        typer.Option(
+            help="Make low zooms of rasters without overviews: of all, of none; without the option "
+            "as `ingest_levels` says."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add products to the catalogue; what cannot be added is reported and skipped."""
@@ -112,10 +121,36 @@ def add_command(
             bar.update(task, total=found, completed=done, description="adding")
 
         hints = replace(hints, offsets=tools.settings.radiometric_offsets)
-        outcomes = asyncio.run(add([absolute(h) for h in hrefs], tools, hints, progress))
+
+        def making(found: int, done: int) -> None:
+            bar.update(task, total=found, completed=done, description="making low zooms")
+
+        async def work() -> tuple[list[Outcome], Made]:
+            outcomes = await add([absolute(h) for h in hrefs], tools, hints, progress)
+            return outcomes, await _levels(outcomes, tools, levels, making)
+
+        outcomes, made = asyncio.run(work())
+    if made.levels:
+        typer.echo(f"made {made.levels} low zooms of {made.files} files", err=True)
+    if made.failed:
+        typer.echo(f"no low zooms could be made of {made.failed} files", err=True)
     _report(outcomes, as_json=as_json)
     if any(o.status == "skipped" for o in outcomes):
         raise typer.Exit(1)
+
+
+async def _levels(
+    outcomes: Sequence[Outcome], tools: Tools, levels: bool | None, progress: LevelsProgress
+) -> Made:
+    """Make low zooms of what was added, as the option or else the settings say."""
+    which = tools.settings.ingest_levels if levels is None else ("all" if levels else "none")
+    pyramids = open_pyramids(tools.settings)
+    if pyramids is None:
+        return Made(0, 0, 0)
+    try:
+        return await make_levels(outcomes, tools, pyramids, which, progress)
+    finally:
+        await pyramids.close()
 
 
 def _report(outcomes: Sequence[Outcome], *, as_json: bool) -> None:

@@ -118,9 +118,15 @@ async def picture_reply(
         picture = await pipeline.picture(asked, asker.if_none_match)
     # After the picture: a scene that comes in between makes the token old, never the picture.
     current = token and token == await pipeline.version(asked.layers[0].collection, "")
-    told = [
-        (b"etag", picture.etag.encode("ascii")),
-        (b"cache-control", (IMMUTABLE if current else short_lived(settings)).encode("ascii")),
+    if picture.provisional:  # without an ETag: what comes in its place has the same one
+        told = [(b"cache-control", b"no-store")]
+    else:
+        kept = IMMUTABLE if current else short_lived(settings)
+        told = [
+            (b"etag", picture.etag.encode("ascii")),
+            (b"cache-control", kept.encode("ascii")),
+        ]
+    told += [
         *encoded(picture.headers),
         *encoded(more(picture).items() if more else ()),
     ]

@@ -308,3 +308,53 @@ async def test_another_process_adds_while_this_one_serves(
     assert len(await catalogue.search("c", HERE, ALWAYS, 100)) == 61
     assert catalogue.revision("c", HERE, ALWAYS) != here
     assert catalogue.revision("c", THERE, ALWAYS) != there
+
+
+async def test_footprints_come_in_the_order_of_searches_page_by_page(catalogue, make, merge):
+    for document in (
+        make("b", 10, 10, day=3),
+        make("a", 10, 10, day=3),
+        make("old", 10, 10, day=1),
+        make("always", 10, 10, timeless=True),
+        make("ever", 10, 10, timeless=True),
+        make("elsewhere", 50, 10, day=4),
+    ):
+        await catalogue.put_item(document, [], merge)
+    whole = await catalogue.footprints("c", HERE, ALWAYS, 10)
+    ids = ["a", "b", "old", "always", "ever"]
+    assert [f.scene.id for f in whole] == ids
+    assert [f.scene.id for f in await catalogue.footprints("c", HERE, ALWAYS, 2)] == ids[:3]
+    for number, footprint in enumerate(whole):
+        rest = await catalogue.footprints("c", HERE, ALWAYS, 10, footprint.place)
+        assert [f.scene.id for f in rest] == ids[number + 1 :]
+    assert [f.scene.id for f in await catalogue.footprints("c", HERE, day(1), 10)] == ids[2:]
+    scene = whole[0].scene
+    assert (scene.collection, scene.cloud_cover, scene.bands) == ("c", 5.0, {})
+    found = await catalogue.search("c", HERE, ALWAYS, 0)
+    assert (scene.datetime, scene.longitude) == (found[0].datetime, found[0].longitude)
+
+
+@pytest.mark.parametrize(
+    ("west", "south", "size", "expected"),
+    [
+        (10.0, 10.0, 1.0, (10.0, 10.0, 11.0, 11.0)),
+        (179.0, -10.0, 2.0, (179.0, -10.0, 181.0, -8.0)),
+        (179.0, 5.0, 1.0, (179.0, 5.0, 180.0, 6.0)),
+        (-10.0, 88.0, 2.0, (-10.0, 88.0, -8.0, 90.0)),
+    ],
+)
+async def test_a_footprint_is_the_outline_of_the_pixels(
+    catalogue, make, merge, west, south, size, expected
+):
+    await catalogue.put_item(make("one", west, south, size), [], merge)
+    (found,) = await catalogue.footprints("c", WORLD, ALWAYS, 1)
+    assert found.outline.geom_type == "Polygon"
+    assert found.outline.bounds == pytest.approx(expected, abs=2e-5)
+
+
+async def test_a_changed_item_has_its_new_footprint(catalogue, make, merge):
+    await catalogue.put_item(make("one", 10, 10), [], merge)
+    await catalogue.footprints("c", WORLD, ALWAYS, 1)
+    await catalogue.put_item(make("one", 20, 10), [], merge)
+    (found,) = await catalogue.footprints("c", WORLD, ALWAYS, 1)
+    assert found.outline.bounds[0] == pytest.approx(20.0, abs=2e-5)

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from tileserver import area as areas
-from tileserver.catalogue.base import Area
-from tileserver.errors import InvalidParameterError
 from tileserver.layers import LayerInfo
+from tileserver.protocols.api import footprints
+from tileserver.protocols.api.box import parse_area
 from tileserver.protocols.api.models import (
     CollectionBody,
     CollectionsBody,
@@ -24,9 +24,6 @@ from tileserver.web.answers import add_get, document, reported
 from tileserver.web.context import services
 from tileserver.web.jsonform import RESPONSES, report
 
-# A map may be panned round the world some times, not for ever.
-_WIDEST = 36_000.0
-
 
 def router() -> APIRouter:
     """Return `/api/...`; errors are JSON."""
@@ -36,6 +33,13 @@ def router() -> APIRouter:
     add_get(routes, "/collections", get_collections, response_model=CollectionsBody)
     add_get(routes, "/collections/{collection}", get_collection, response_model=CollectionBody)
     add_get(routes, "/collections/{collection}/dates", get_dates, response_model=DatesBody)
+    add_get(
+        routes,
+        "/collections/{collection}/footprints",
+        footprints.get_footprints,
+        response_class=Response,
+        responses={200: {"content": {footprints.MEDIA_TYPE: {}}}},
+    )
     return routes
 
 
@@ -69,29 +73,6 @@ async def get_dates(
         ]
     )
     return _json(request, body)
-
-
-def parse_area(text: str) -> Area:
-    """Read `west,south,east,north` in degrees.
-
-    A map that was panned round the world sends longitudes beyond 180, which are brought back;
-    west above east crosses 180 degrees.
-
-    Raises:
-        InvalidParameterError: Not four numbers, or latitudes out of order or range.
-    """
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InvalidParameterError(
-            "bbox is west,south,east,north in degrees", parameter="bbox"
-        ) from error
-    values = (west, south, east, north)
-    if not all(abs(v) <= _WIDEST for v in values) or not -90 <= south <= north <= 90:
-        raise InvalidParameterError("bbox is outside of the Earth", parameter="bbox")
-    if west > east:
-        east += 360.0
-    return areas.boxes(*values[:2], east, north)
 
 
 async def _collection(request: Request, layer: LayerInfo) -> CollectionBody:

@@ -84,6 +84,7 @@ def decode(path: Mapping[str, Any], query: QueryParams) -> PictureRequest:
         media_type=kind.media_type,
         transparent=kind.transparent,
         mosaic=parse_mosaic(query.get("mosaic", "")),
+        density=2.0 if last["double"] else 1.0,
     )
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tileserver.protocols.api.router import parse_area
+from tileserver.protocols.api.box import parse_area
 
 
 async def test_collections_are_listed_in_order(client):

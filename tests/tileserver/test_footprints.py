@@ -1,0 +1,183 @@
+"""Footprints through the whole application: as a style of every layer, and as GeoJSON."""
+
+import itertools
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from support.application import mercator_tile, running, tile_at
+from support.pictures import pixels
+from support.rasters import TILE, ramp, tile_url, wedge
+
+from renderers.crs import WGS84, transform_points
+from tileserver.footprints import STYLE, cloud_class
+from tileserver.timetold import DAYS
+
+PATH = "/api/collections/heights/footprints"
+OUTER = (TILE[0] - 1, TILE[1] // 2, TILE[2] // 2)
+
+
+@pytest.fixture
+async def dated(stock):
+    await stock.add(stock.raster("old.tif", ramp()), 1)
+    await stock.add(stock.raster("new.tif", wedge(40_000)), 10)
+    return stock
+
+
+def edges(body: bytes) -> np.ndarray:
+    return pixels(body)[..., 3] > 0
+
+
+async def test_every_layer_has_the_style_and_draws_outlines_where_images_lie(dated):
+    async with running(dated.settings) as app:
+        answer = await app.get(tile_url(OUTER, "footprints"))
+        before = app.services.stores.requests
+        assert answer.headers[DAYS] == "2024-06-10 2024-06-01"
+        shown = edges(answer.content)
+        # The images fill one quarter of the tile: its edge is drawn, its inside is not.
+        row = 128 * (TILE[2] % 2)
+        column = 128 * (TILE[1] % 2)
+        inside = np.zeros((256, 256), bool)
+        inside[max(row - 3, 0) : row + 131, max(column - 3, 0) : column + 131] = True
+        assert shown.any()
+        assert not (shown & ~inside).any()
+        assert not shown[row + 4 : row + 124, column + 4 : column + 124].any()
+        colour = pixels(answer.content)[shown][:, :3]
+        assert (colour == STYLE.colour.classes[-1].colour[:3]).all(), "cloud cover not known"
+        again = await app.get(
+            tile_url(OUTER, "footprints"), headers={"if-none-match": answer.headers["etag"]}
+        )
+        assert again.status_code == 304
+        twice = await app.get(tile_url(OUTER, "footprints").replace(".png", "@2x.png"))
+        # As wide on the screen: in a picture twice as fine four times the pixels' cover.
+        cover = [pixels(a.content)[..., 3].astype(float).sum() for a in (answer, twice)]
+        assert 3.7 < cover[1] / cover[0] < 4.3
+        other = await app.get(tile_url(OUTER, "footprints", query="?time=2024-06-05"))
+        assert not edges(other.content).any()
+        assert app.services.stores.requests == before, "no image was touched"
+
+
+async def test_what_tells_of_layers_tells_of_the_style(dated):
+    async with running(dated.settings) as app:
+        listed = (await app.get("/api/collections/heights")).json()
+        assert [s["id"] for s in listed["styles"]][-1] == "footprints"
+        assert listed["default_style"] != "footprints"
+        told = (await app.get("/tiles/heights/footprints/tilejson.json")).json()
+        assert "/tiles/heights/footprints/" in told["tiles"][0]
+        for path in (
+            "/wms?SERVICE=WMS&REQUEST=GetCapabilities",
+            "/wmts/1.0.0/WMTSCapabilities.xml",
+        ):
+            assert ">footprints<" in (await app.get(path)).text
+        west, south, east, north = mercator_tile(*OUTER).bounds
+        both, plain = [
+            pixels(
+                (
+                    await app.get(
+                        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&CRS=EPSG:3857&WIDTH=256"
+                        f"&HEIGHT=256&FORMAT=image/png&TRANSPARENT=TRUE&LAYERS={layers}"
+                        f"&STYLES={styles}&BBOX={west},{south},{east},{north}"
+                    )
+                ).content
+            )
+            for layers, styles in (("heights,heights", ",footprints"), ("heights", ""))
+        ]
+        lines = edges((await app.get(tile_url(OUTER, "footprints"))).content)
+        changed = (both != plain).any(axis=2)
+        assert not (changed & ~lines).any()
+        # An image may have a line's own colour somewhere.
+        assert changed.sum() > 0.98 * lines.sum()
+        median = await app.get(tile_url(OUTER, "footprints", query="?mosaic=median"))
+        assert median.content == (await app.get(tile_url(OUTER, "footprints"))).content
+        one = await app.get(tile_url(OUTER, "footprints", query="?mosaic=dates:1"))
+        assert one.headers[DAYS] == "2024-06-10"
+
+
+async def test_a_new_image_makes_a_new_picture(dated):
+    async with running(dated.settings) as app:
+        before = await app.get(tile_url(OUTER, "footprints"))
+        beside = (TILE[0], TILE[1] ^ 1, TILE[2])
+        await dated.add(dated.raster("more.tif", ramp(), beside), 12)
+        app.services.catalogue.local._follow(force=True)
+        after = await app.get(tile_url(OUTER, "footprints"))
+        assert after.headers["etag"] != before.headers["etag"]
+        assert edges(after.content).sum() > edges(before.content).sum()
+
+
+async def test_geojson_lists_the_images_page_by_page(dated):
+    west, south, east, north = mercator_tile(*TILE).bounds
+    lon, lat = transform_points(
+        "EPSG:3857", WGS84, np.array([west, east]), np.array([south, north])
+    )
+    async with running(dated.settings) as app:
+        answer = await app.get(PATH)
+        assert answer.headers["content-type"] == "application/geo+json"
+        body = answer.json()
+        assert body["type"] == "FeatureCollection"
+        assert (body["numberReturned"], body["links"]) == (2, [])
+        assert [f["id"] for f in body["features"]] == ["new", "old"]
+        first = body["features"][0]
+        assert first["properties"] == {
+            "collection": "heights",
+            "datetime": "2024-06-10T10:00:00Z",
+            "cloud_cover": None,
+        }
+        shape = shapely.geometry.shape(first["geometry"])
+        assert shape.exterior.is_ccw
+        assert shape.bounds == pytest.approx((lon[0], lat[0], lon[1], lat[1]), abs=3e-5)
+        page = (await app.get(f"{PATH}?limit=1&bbox=-180,-90,180,90")).json()
+        assert [f["id"] for f in page["features"]] == ["new"]
+        (link,) = page["links"]
+        assert link["rel"] == "next"
+        page = (await app.get(link["href"])).json()
+        assert [f["id"] for f in page["features"]] == ["old"]
+        assert page["links"] == []
+        timed = (await app.get(f"{PATH}?time=2024-06-01")).json()
+        assert [f["id"] for f in timed["features"]] == ["old"]
+        far = (await app.get(f"{PATH}?bbox=100,-40,101,-39")).json()
+        assert far["features"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=100000", "after=x", "after=1e9~a", "after=9999999999999999999~a",
+     "after=-999999999999999999~a", "bbox=1,2", "time=never"],
+)  # fmt: skip
+async def test_bad_questions_are_refused(dated, query):
+    async with running(dated.settings) as app:
+        answer = await app.get(f"{PATH}?{query}")
+        assert answer.status_code == 400, answer.text
+        assert set(answer.json()) == {"code", "detail"}
+        assert (await app.get("/api/collections/none/footprints")).status_code == 404
+
+
+async def test_an_image_across_180_degrees_is_cut_there_and_drawn_on_both_sides(stock):
+    values = np.full((256, 256), 5, np.uint16)
+    path = stock.raster("pacific.tif", values)
+    with rasterio.open(path, "r+") as out:
+        out.crs = "EPSG:4326"
+        out.transform = Affine(20 / 256, 0, 170, 0, -20 / 256, 10)
+    await stock.add(path, 1)
+    async with running(stock.settings) as app:
+        (found,) = (await app.get(PATH)).json()["features"]
+        assert found["geometry"]["type"] == "MultiPolygon"
+        rings = [ring for polygon in found["geometry"]["coordinates"] for ring in polygon]
+        longitudes = sorted({x for x, _ in itertools.chain(*rings)})
+        assert longitudes == pytest.approx([-180, -170, 170, 180], abs=1e-4)
+        for lon, at in ((175.0, 170.0), (-175.0, -170.0)):
+            tile = tile_at(lon, 0.5, 4)
+            shown = edges((await app.get(tile_url(tile, "footprints"))).content)
+            bounds = mercator_tile(*tile).bounds
+            x = transform_points(WGS84, "EPSG:3857", np.array([at]), np.array([0.0]))[0][0]
+            column = int((x - bounds[0]) / (bounds[2] - bounds[0]) * 256)
+            rows = shown[200:250].any(axis=0)
+            assert rows[column - 1 : column + 2].any()
+            assert not rows[[0, 255]].any() or 0 < column < 3, "180 degrees is no edge"
+
+
+def test_classes_of_cloud_cover():
+    assert [cloud_class(v) for v in (0.0, 9.9, 10.0, 30.0, 59.9, 60.0, 100.0, None)] == [
+        0, 0, 1, 2, 2, 3, 3, 4,
+    ]  # fmt: skip
