@@ -9,6 +9,7 @@ from shapely.geometry.base import BaseGeometry
 
 from renderers.geobox import Bounds
 from renderers.scene import Scene
+from tileserver.catalogue.bandnames import second_names
 from tileserver.timeaxis import TimeSpan
 
 #: Key of `Collection.extra` of collections that a description says all of, with the description's
@@ -97,7 +98,8 @@ class Collection:
     @property
     def band_names(self) -> frozenset[str]:
         """Every name a program may use for a band."""
-        return frozenset(n for b in self.bands for n in (b.name, b.common_name) if n)
+        told = {n: b.wavelength for b in self.bands for n in (b.common_name, b.name) if n}
+        return frozenset(told) | frozenset(second_names(told))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from renderers.errors import SourceCorruptError
 from renderers.geobox import Bounds, GeoBox
 from renderers.scene import BandAsset, Scene
 from renderers.stores import StoreRegistry
+from tileserver.catalogue.bandnames import second_names
 from tileserver.catalogue.documents import parse_instant
 from tileserver.catalogue.footprint import boxes_of, geojson_footprint, straight_in, wrap
 
@@ -159,18 +160,24 @@ def scene_of(
     """
     bands: dict[str, BandAsset] = {}
     common: dict[str, BandAsset] = {}
+    told: dict[str, float | None] = {}
     for key, asset in data_assets(item).items():
         for name, common_name, band in _bands(asset, stores, indexes.get(key)):
             bands.setdefault(name, band)
             if common_name:
                 common.setdefault(common_name, band)
+        for document in asset["bands"]:
+            for name in (document.get("eo:common_name"), document["name"]):
+                if name:
+                    told[name] = document.get("eo:center_wavelength")
+    named = common | bands
     times = item_times(item)
     cloud = item["properties"].get("eo:cloud_cover")
     return Scene(
         id=item["id"],
         collection=item["collection"],
         datetime=None if times is None else times[0],
-        bands=common | bands,
+        bands=named | {new: named[name] for new, name in second_names(told).items()},
         cloud_cover=None if cloud is None else float(cloud),
         longitude=middle_of(item.get("bbox")),
     )

@@ -18,4 +18,7 @@ SLSTR: Final = {
     "S1": 0.5543, "S2": 0.6595, "S3": 0.868, "S4": 1.3748, "S5": 1.6134, "S6": 2.2557,
     "S7": 3.742, "S8": 10.854, "S9": 12.0225, "F1": 3.742, "F2": 10.854,
 }  # fmt: skip
-COMMON: Final = {"Oa04": "blue", "Oa06": "green", "Oa08": "red", "Oa17": "nir"}
+COMMON: Final = {
+    "Oa03": "coastal", "Oa04": "blue", "Oa06": "green", "Oa08": "red", "Oa11": "rededge071",
+    "Oa12": "rededge075", "Oa16": "rededge078", "Oa17": "nir", "Oa20": "nir09",
+}  # fmt: skip
