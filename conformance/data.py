@@ -62,6 +62,9 @@ def _write_lakes(folder: Path) -> None:
         "Lakes",
         _band("level", "Water level", unit="m"),
         [_classes("level", dict.fromkeys(LAKES, _WATER))],
+        dimensions=[
+            _elevation("level", ",".join(map(str, LAKES)), "500", nearest=True, shows="up-to")
+        ],
     )
 
 
@@ -76,7 +79,7 @@ def _write_autos(folder: Path) -> None:
         _band("cover", "Cover"),
         [_classes("cover", {1: "#e02020"})],
         files=["autos_*.tif"],
-        time={"file_name": "autos_%Y%m%dT%H%M%S.tif"},
+        time={"file_name": "autos_%Y%m%dT%H%M%S.tif", "step": "PT5S"},
     )
 
 
@@ -92,7 +95,13 @@ def _write_terrain(folder: Path, archive: Path) -> None:
     _write_raster(folder / "Terrain.tif", values, (-0.5, -0.5, 0.5, 0.5), nodata=None)
     ramp = {"range": [100, 425], "map": "terrain"}
     style = {"id": "height", "title": "Height", "bands": ["height"], "ramp": ramp, "unit": "m"}
-    _describe(folder, "Terrain", _band("height", "Height", unit="m"), [style])
+    _describe(
+        folder,
+        "Terrain",
+        _band("height", "Height", unit="m"),
+        [style],
+        dimensions=[_elevation("height", "0/425/1", "0/425", multiple=True)],
+    )
 
 
 def drawn_terrain() -> NDArray[np.int16]:
@@ -152,7 +161,7 @@ def _write_raster(
     with rasterio.open(
         path,
         "w",
-        driver="COG",
+        driver="GTiff",
         width=width,
         height=height,
         count=1,
@@ -160,14 +169,22 @@ def _write_raster(
         crs="EPSG:4326",
         transform=Affine((east - west) / width, 0, west, 0, (south - north) / height, north),
         nodata=nodata,
+        # No overviews: an edge that they move by a pixel is what suites look at.
+        tiled=True,
+        blockxsize=512,
+        blockysize=512,
         compress="deflate",
-        overview_resampling="nearest",
     ) as out:
         out.write(values, 1)
 
 
 def _band(name: str, title: str, **more: str) -> dict[str, str]:
     return {"name": name, "title": title, **more}
+
+
+def _elevation(band: str, extent: str, default: str, **more: Any) -> dict[str, Any]:
+    told = {"name": "elevation", "band": band, "extent": extent, "default": default}
+    return {**told, "units": "CRS:88", "symbol": "m", **more}
 
 
 def _classes(band: str, colours: Mapping[int, str]) -> dict[str, Any]:

@@ -55,6 +55,14 @@ class InvalidTimeError(RequestError):
     """A time value outside the grammar or the extent."""
 
 
+class MissingDimensionError(RequestError):
+    """A dimension without a default was not asked."""
+
+
+class InvalidDimensionError(RequestError):
+    """A value of a dimension outside its form or extent."""
+
+
 class TileOutOfRangeError(RequestError):
     """Row or column outside the tile matrix (its limits)."""
 
@@ -118,6 +126,8 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (InvalidCrsError, 400, "InvalidCrs"),
     (InvalidFormatError, 400, "InvalidFormat"),
     (InvalidTimeError, 400, "InvalidTime"),
+    (MissingDimensionError, 400, "MissingDimension"),
+    (InvalidDimensionError, 400, "InvalidDimension"),
     (TileOutOfRangeError, 404, "TileOutOfRange"),
     (OperationNotSupportedError, 400, "OperationNotSupported"),
     (TooLargeError, 400, "TooLarge"),

@@ -30,8 +30,10 @@ from renderers.scene import Scene
 from styles.model import Style
 from styles.program import Program
 from tileserver import area as areas
+from tileserver import dimensions as dims
 from tileserver import footprints, timesearch, timetold
 from tileserver.catalogue.base import (
+    ORDER,
     Area,
     Catalogue,
     Collection,
@@ -239,7 +241,8 @@ class Pipeline:
 
     async def layers(self) -> list[LayerInfo]:
         """Return every collection with its advertised styles, in the order of listing."""
-        return [self._styles.info(c) for c in await self._catalogue.collections()]
+        found = sorted(await self._catalogue.collections(), key=listing)
+        return [self._styles.info(collection) for collection in found]
 
     async def layer(self, collection_id: str) -> LayerInfo:
         """Return one collection with its advertised styles.
@@ -341,9 +344,10 @@ class Pipeline:
         else:
             styles = self._styles.info(state.collection).styles
         own = settings_key(state.collection)
-        times = repr(state.collection.extra.get(TIME_SETTING))
+        extra = state.collection.extra
+        set_so = repr([extra.get(TIME_SETTING), extra.get(dims.SETTING)])
         digests = (s.digest for s in styles)
-        text = "\x1f".join([collection_id, state.revision, *digests, own, times])
+        text = "\x1f".join([collection_id, state.revision, *digests, own, set_so])
         token = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         self._versions.set((collection_id, style), (state, token))
         return token
@@ -475,6 +479,7 @@ class Pipeline:
         times, rule = self._ruled(collection, request.time, request.mosaic)
         if style is not footprints.STYLE:  # which has no pixels to compose
             check_picture(rule, style)
+            style = dims.style_within(style, dims.choose(collection, request.dimensions))
         return _Resolved(collection, style, times, rule)
 
     def _ruled(
@@ -610,6 +615,11 @@ def _told(scenes: Sequence[Sequence[Scene]], lacking: str) -> tuple[tuple[str, s
     """Return the headers that say what was drawn of each layer, and what is lacking."""
     days = (timetold.DAYS, timetold.written(scenes))
     return (days, (INCOMPLETE, lacking)) if lacking else (days,)
+
+
+def listing(collection: Collection) -> int:
+    """Return the place of a collection among the others, as its description says; 0 without."""
+    return int(collection.extra.get(ORDER, 0))
 
 
 def _choice(time: TimeRequest, collection: Collection, *, ruled: bool = False) -> TimeChoice:

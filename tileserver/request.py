@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from renderers.geobox import GeoBox
 from styles.model import Resampling, Style
+from tileserver.dimensions import Asked
 from tileserver.mosaics import MosaicChoice
 from tileserver.timeaxis import UNSAID, TimeRequest
 
@@ -40,6 +41,7 @@ class PictureRequest:
         background: RGB behind the data where not transparent.
         mosaic: Which scene shows where several lie; None takes each collection's own rule.
         density: Pixels of the picture per pixel of a screen, for the width of lines.
+        dimensions: Of the layers that have them, beyond time.
     """
 
     layers: tuple[LayerRequest, ...]
@@ -50,6 +52,7 @@ class PictureRequest:
     background: tuple[int, int, int] = (255, 255, 255)
     mosaic: MosaicChoice | None = None
     density: float = 1.0
+    dimensions: Asked = ()
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:

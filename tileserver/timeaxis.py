@@ -48,11 +48,14 @@ class TimeRequest:
         day: The one day that was asked for, as such: a collection with a tolerance may answer with
             the days nearest to it. None for everything else.
         recent: Up to the newest acquisition, this far back.
+        exact: The spans at the precision they were written with, where that is finer than a day,
+            for collections whose axis has such steps. () where they are the same.
     """
 
     spans: tuple[TimeSpan, ...] = ()
     day: date | None = None
     recent: Duration | None = None
+    exact: tuple[TimeSpan, ...] = ()
 
 
 #: Nothing was said: what the collection's default strategy chooses.
@@ -136,10 +139,16 @@ def _parse(value: str) -> TimeRequest:
     if recent is not None:
         return TimeRequest(recent=recent)
     # No more are made than are counted: a list of 400 periods would be 160,000.
-    spans = list(islice((span for part in parts for span in _part(part)), MOST_VALUES + 1))
+    spans = _spans(parts, exact=False)
+    whole, exact = union(spans), union(_spans(parts, exact=True))
+    return TimeRequest(whole, _the_day(spans[0], value), exact=() if exact == whole else exact)
+
+
+def _spans(parts: Iterable[str], *, exact: bool) -> list[TimeSpan]:
+    spans = list(islice((s for part in parts for s in _part(part, exact=exact)), MOST_VALUES + 1))
     if len(spans) > MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES} values")
-    return TimeRequest(union(spans), _the_day(spans[0], value))
+    return spans
 
 
 def _recent(value: str) -> Duration | None:
@@ -167,17 +176,18 @@ def union(spans: Iterable[TimeSpan]) -> tuple[TimeSpan, ...]:
     return tuple(joined)
 
 
-def _part(text: str) -> Iterator[TimeSpan]:
-    """Yield the spans of one item of a list."""
+def _part(text: str, *, exact: bool) -> Iterator[TimeSpan]:
+    """Yield the spans of one item of a list; an instant stands for its day, or for itself."""
     match text.split("/"):
         case [one] if one.lower() in _NEWEST:
             yield ALWAYS
         case [one]:
-            yield _whole(_instant(one))
+            instant = _instant(one)
+            yield TimeSpan(instant.start, instant.end) if exact else _whole(instant)
         case [first, last]:
             yield _interval(first, last)
         case [first, last, step]:
-            yield from _period(first, last, Duration.parse(step))
+            yield from _period(first, last, Duration.parse(step), exact=exact)
         case _:
             raise ValueError("an interval has two ends, a period also a duration")
 
@@ -209,7 +219,7 @@ def _is_duration(text: str) -> bool:
     return text[:1] in {"P", "p"} and text.lower() not in _NEWEST
 
 
-def _period(first: str, last: str, step: Duration) -> Iterator[TimeSpan]:
+def _period(first: str, last: str, step: Duration, *, exact: bool) -> Iterator[TimeSpan]:
     """Yield the values of a period; what has no gaps is one span, however long."""
     start = _instant(first)
     if _is_open(last):
@@ -221,6 +231,12 @@ def _period(first: str, last: str, step: Duration) -> Iterator[TimeSpan]:
     if end <= start.start:
         raise ValueError("the period ends before it starts")
     steps = step.steps(start.start, end)
+    if exact and start.end is not None and start.end - start.start < _DAY:
+        long = start.end - start.start
+        for number in range(min(steps, MOST_VALUES) + 1):
+            instant = step.after(start.start, number)
+            yield TimeSpan(instant, instant + long)
+        return
     if _fills(step, start.unit):
         yield TimeSpan(_whole(start).start, _unit(step.after(start.start, steps), start.unit).end)
         return

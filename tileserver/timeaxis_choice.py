@@ -11,8 +11,10 @@ from tileserver.errors import InvalidTimeError
 from tileserver.timeaxis import ALWAYS, CURRENT, UNSAID, TimeRequest, TimeSpan, parse_time
 from tileserver.timeaxis_duration import Duration
 
-#: Member of `Collection.extra` that holds `default` and `tolerance`, both texts.
+#: Member of `Collection.extra` that holds `default`, `tolerance` and `step`, all texts.
 SETTING: Final = "time"
+#: Key of the length between two values of an axis that is finer than days.
+STEP: Final = "step"
 
 LATEST: Final = "latest"
 EARLIEST: Final = "earliest"
@@ -41,10 +43,12 @@ class TimeSettings:
     Attributes:
         default: Without a time in the request.
         tolerance: How far from a day that was asked for its answer may lie; None: not at all.
+        step: Between two values of an axis that is finer than days; None for an axis of days.
     """
 
     default: Strategy
     tolerance: Duration | None = None
+    step: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,14 @@ class TimeChoice:
         told: How they were chosen: `asked`, `nearest P5D`, `default latest`, `timeless`.
         first: Which scene comes first, where the times decide that; else None.
         near: The day that `nearest` means.
+        snapped: The value of a stepped axis that stands for an instant beside it, or None.
     """
 
     spans: tuple[TimeSpan, ...]
     told: str = "asked"
     first: Priority | None = None
     near: date | None = None
+    snapped: datetime | None = None
 
     def over(self, own: MosaicRule) -> MosaicRule:
         """Return a collection's own rule with what the times decide of it."""
@@ -130,9 +136,11 @@ def settings_of(collection: Collection) -> TimeSettings:
     """
     own: Mapping[str, Any] = collection.extra.get(SETTING) or {}
     tolerance = str(own.get("tolerance") or "")
+    step = str(own.get(STEP) or "")
     return TimeSettings(
         parse_strategy(str(own.get("default") or "")),
         parse_duration(tolerance) if tolerance else None,
+        parse_duration(step) if step else None,
     )
 
 
@@ -159,11 +167,32 @@ def choose(
         spans = _spans(default.asked, collection, today)
         first = None if ruled else default.first
         return TimeChoice(spans, f"default {default.name}", first)
+    if settings.step is not None:
+        return _stepped(asked, settings.step, collection, today)
     if asked.day is not None and settings.tolerance is not None and not ruled:
         (span,) = asked.spans
         spans = (_widened(span, settings.tolerance),)
         return TimeChoice(spans, f"nearest {settings.tolerance}", "nearest", asked.day)
     return TimeChoice(_spans(asked, collection, today))
+
+
+def _stepped(asked: TimeRequest, step: Duration, collection: Collection, today: date) -> TimeChoice:
+    """Return what answers on an axis of instants: an instant beside it stands for its neighbour."""
+    spans = asked.exact or _spans(asked, collection, today)
+    if collection.time is None or len(spans) != 1:
+        return TimeChoice(spans)
+    (span,) = spans
+    first, last = collection.time
+    start, end = span.start, span.end
+    if start is None or end is None or not first <= start <= last:
+        return TimeChoice(spans)
+    if end - start > timedelta(seconds=1):
+        return TimeChoice(spans)
+    below = first if start == first else step.after(first, step.steps(first, start))
+    near = min((below, step.after(below)), key=lambda value: abs(value - start))
+    if near == start:
+        return TimeChoice(spans)
+    return TimeChoice((TimeSpan(near, near + (end - start)),), "nearest", snapped=near)
 
 
 def default_value(collection: Collection, today: date) -> str:

@@ -19,6 +19,10 @@ DESCRIBED = "described"
 STYLED = "styled"
 
 
+#: Key of `Collection.extra` of its place in listings: a whole number, lower ones come first.
+ORDER = "order"
+
+
 class ClassInfo(NamedTuple):
     """One class of a classified band: stored value, name, RGBA colour."""
 

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 
 from renderers.geobox import Bounds
 from tileserver import area as areas
+from tileserver import dimensions
 from tileserver.catalogue.base import Collection
 from tileserver.crs import normal_bbox
+from tileserver.dimensions import Dimension
 from tileserver.layers import LayerInfo
 from tileserver.pipeline import Pipeline
-from tileserver.timeaxis_choice import default_value, settings_of
+from tileserver.timeaxis import iso
+from tileserver.timeaxis_choice import TimeSettings, default_value, settings_of
 from tileserver.timeaxis_values import axis_values, period
 
 
@@ -27,6 +30,7 @@ class LayerView:
         times: Values of the time axis, days and periods of days; () for timeless data.
         default_time: The value that stands for a request without one.
         nearest: Whether a day without data is answered by those around it.
+        dimensions: Beyond time.
     """
 
     info: LayerInfo
@@ -34,6 +38,7 @@ class LayerView:
     times: tuple[str, ...]
     default_time: str = "current"
     nearest: bool = False
+    dimensions: tuple[Dimension, ...] = ()
 
 
 # Data of one point still needs a box with an area; 1e-6 degrees are 0.1 m.
@@ -59,10 +64,15 @@ async def layer_views(pipeline: Pipeline) -> list[LayerView]:
             drawable_bbox(info.collection.bbox),
             await _times(pipeline, info.collection),
             default_value(info.collection, today),
-            settings_of(info.collection).tolerance is not None,
+            _nearest(settings_of(info.collection)),
+            dimensions.of_collection(info.collection),
         )
         for info in await pipeline.layers()
     ]
+
+
+def _nearest(settings: TimeSettings) -> bool:
+    return settings.tolerance is not None or settings.step is not None
 
 
 async def _times(pipeline: Pipeline, collection: Collection) -> tuple[str, ...]:
@@ -72,6 +82,10 @@ async def _times(pipeline: Pipeline, collection: Collection) -> tuple[str, ...]:
         # Another server's catalogue is not walked to write a document.
         first, last = (moment.date() for moment in collection.time)
         return (period(first, last),)
+    step = settings_of(collection).step
+    if step is not None:
+        begin, end = collection.time
+        return (f"{iso(begin)}/{iso(end)}/{step}",)
     days = await pipeline.dates(collection.id, areas.from_bbox(collection.bbox))
     return axis_values([summary.day for summary in days])
 
@@ -93,7 +107,7 @@ class UpdateSequence:
         state = hashlib.blake2b(digest_size=16)
         for view in views:
             styles = [(s.id, s.title, s.description) for s in view.info.styles]
-            axis = (view.times, view.default_time, view.nearest)
+            axis = (view.times, view.default_time, view.nearest, view.dimensions)
             state.update(repr((view.info.collection, styles, axis)).encode())
         if state.digest() != self._state:
             self._state = state.digest()

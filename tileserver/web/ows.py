@@ -33,6 +33,8 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.InvalidCrsError, "InvalidParameterValue"),
     (errors.InvalidFormatError, "InvalidParameterValue"),
     (errors.InvalidTimeError, "InvalidParameterValue"),
+    (errors.InvalidDimensionError, "InvalidParameterValue"),
+    (errors.MissingDimensionError, "MissingParameterValue"),
     (errors.InvalidParameterError, "InvalidParameterValue"),
 )
 

@@ -1,12 +1,14 @@
 """From a description and a file to an item."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 from renderers.errors import SourceUnsupportedError
 from renderers.readers.base import RasterInfo
-from tileserver.catalogue.base import DESCRIBED, STYLED, Collection
+from tileserver import dimensions
+from tileserver.catalogue.base import DESCRIBED, ORDER, STYLED, Collection
 from tileserver.catalogue.footprint import grid_footprint
 from tileserver.products.base import Access, ProductItem, name_of, stem_of
 from tileserver.products.described.model import Description
@@ -14,6 +16,8 @@ from tileserver.products.described.times import NameTime, Period
 from tileserver.products.item import Asset, Band, bands_of, make_item
 from tileserver.products.zooms import native_zoom
 from tileserver.timeaxis import iso
+from tileserver.timeaxis_choice import SETTING as TIME_SETTING
+from tileserver.timeaxis_choice import STEP
 
 #: Property of items that tells by which description they were made: a changed description makes
 #: them anew, and with them the collection.
@@ -64,9 +68,21 @@ async def described_item(
         styles=description.style_ids,
         own_styles=description.own_styles,
         max_zoom=native_zoom(grid, footprint),
-        extra={DESCRIBED: mark, STYLED: bool(description.styles)},
+        extra=_extra(description, mark),
     )
     return ProductItem(item, template)
+
+
+def _extra(description: Description, mark: str) -> dict[str, Any]:
+    """Return the settings of the collection."""
+    extra: dict[str, Any] = {DESCRIBED: mark, STYLED: bool(description.styles)}
+    if description.order:
+        extra[ORDER] = description.order
+    if description.dimensions:
+        extra[dimensions.SETTING] = [d.model_dump() for d in description.dimensions]
+    if description.time is not None and description.time.step:
+        extra[TIME_SETTING] = {STEP: description.time.step}
+    return extra
 
 
 def period_of(description: Description, name: str) -> Period | None:

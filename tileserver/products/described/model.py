@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -26,8 +26,11 @@ from styles.registry import StyleRegistry, from_definition
 from styles.yamltext import Lines, line_of, read_yaml
 from tileserver.catalogue.base import BandInfo, ClassInfo
 from tileserver.catalogue.documents import parse_instant
+from tileserver.dimensions import parse_ranges
+from tileserver.errors import InvalidDimensionError, InvalidTimeError
 from tileserver.products.described.times import NameTime
 from tileserver.products.item import ncname
+from tileserver.timeaxis_choice import parse_duration
 
 #: Bytes of the largest description.
 LIMIT = 1024 * 1024
@@ -137,6 +140,7 @@ class TimePart(_Part):
     end: Instant | None = None
     file_name: str = Field("", max_length=200)
     days: int | None = Field(None, ge=1, le=3660)
+    step: str = Field("", max_length=40)
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -148,8 +152,38 @@ class TimePart(_Part):
             raise ValueError("end lies before start")
         if self.days is not None and not self.file_name:
             raise ValueError("days belongs to file_name")
+        if self.step:
+            try:
+                parse_duration(self.step)
+            except InvalidTimeError as error:
+                raise ValueError(f"step: {error}") from error
         if self.file_name:
             NameTime.parse(self.file_name, self.days)
+        return self
+
+
+class DimensionPart(_Part):
+    """A dimension that filters the values of a band; see `tileserver.dimensions`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    band: str
+    extent: str = Field(min_length=1, max_length=1000)
+    units: str = Field("CRS:88", max_length=50)
+    symbol: str = Field("", max_length=20)
+    default: str = Field("", max_length=200)
+    nearest: bool = False
+    multiple: bool = False
+    shows: Literal["equal", "up-to"] = "equal"
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        if self.name == "time":
+            raise ValueError("time is told by the times of the items")
+        try:
+            for text in filter(None, (self.extent, self.default)):
+                parse_ranges(text, self.name)
+        except InvalidDimensionError as error:
+            raise ValueError(str(error)) from error
         return self
 
 
@@ -165,6 +199,8 @@ class Description(_Part):
     time: TimePart | None = None
     bands: list[BandPart] = Field(min_length=1, max_length=_MOST_BANDS)
     styles: list[str | dict[str, Any]] = Field([], max_length=12)
+    dimensions: list[DimensionPart] = Field([], max_length=4)
+    order: int = Field(0, ge=-1000, le=1000)
 
     @field_validator("collection")
     @classmethod
@@ -187,6 +223,16 @@ class Description(_Part):
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice is not None:
             raise ValueError(f"bands: the name {twice} is there twice")
+        return self
+
+    @model_validator(mode="after")
+    def _dimensions_fit(self) -> Self:
+        names = [d.name for d in self.dimensions]
+        if len(set(names)) < len(names):
+            raise ValueError("dimensions: a name is there twice")
+        lacking = [d.band for d in self.dimensions if d.band not in self.band_names]
+        if lacking:
+            raise ValueError(f"dimensions: there is no band {lacking[0]}")
         return self
 
     @model_validator(mode="after")

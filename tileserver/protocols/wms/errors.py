@@ -34,6 +34,8 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.UnknownStyleError, "StyleNotDefined"),
     (errors.InvalidFormatError, "InvalidFormat"),
     (errors.InvalidTimeError, "InvalidDimensionValue"),
+    (errors.InvalidDimensionError, "InvalidDimensionValue"),
+    (errors.MissingDimensionError, "MissingDimensionValue"),
     (errors.OperationNotSupportedError, "OperationNotSupported"),
     (errors.TooLargeError, "InvalidParameterValue"),
     (errors.NotAuthorisedError, "NotAuthorised"),

@@ -101,8 +101,9 @@ async def get_feature_info(request: Request, kvp: Kvp, version: Version) -> Resp
     asked = GetFeatureInfo.decode(kvp, context.settings, version)
     shown = (layer.collection for layer in asked.view.layers)
     view = asked.view
-    ruled = view.mosaic is not None
-    checked = await check_time(shown, view.time, context.pipeline, ruled=ruled)
+    checked = await check_time(
+        shown, view.time, context.pipeline, view.dimensions, ruled=view.mosaic is not None
+    )
     times = {layer.collection.id: layer for layer in checked}
     queried = [times[name] for name in asked.layers]
     try:
@@ -143,7 +144,7 @@ async def find_features(
         RequestError: An unknown layer, one without values, or too much work.
         RenderError: A source file cannot be read.
     """
-    for collection, _ in layers:
+    for collection, *_ in layers:
         if not collection.bands:
             message = f"the layer {collection.id} has no values to ask about"
             raise LayerNotQueryableError(message, parameter="QUERY_LAYERS")
@@ -151,7 +152,7 @@ async def find_features(
     if place is None:
         return []
     features = []
-    for collection, choice in layers:
+    for collection, choice, _ in layers:
         units = {band.name: band.unit for band in collection.bands if band.unit}
         features += [
             Feature(collection.id, found, choice.told, *place, units)

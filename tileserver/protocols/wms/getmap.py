@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from renderers.geobox import Bounds, GeoBox
 from tileserver import errors
 from tileserver.crs import OgcCrs, parse_crs
+from tileserver.dimensions import Asked
 from tileserver.formulas import parse_style
 from tileserver.mosaics import MosaicChoice, parse_mosaic
 from tileserver.protocols.wms.times import check_time, picture_warnings
@@ -92,6 +93,7 @@ class MapView:
         geobox: The pixel grid, x/y order.
         time: Of all layers.
         mosaic: Of all layers; None takes each one's own rule.
+        dimensions: Beyond time, of the layers that have them.
     """
 
     layers: tuple[LayerRequest, ...]
@@ -99,6 +101,7 @@ class MapView:
     geobox: GeoBox
     time: TimeRequest
     mosaic: MosaicChoice | None
+    dimensions: Asked = ()
 
     @classmethod
     def decode(cls, kvp: Kvp, settings: Settings, version: Version) -> "MapView":
@@ -119,7 +122,7 @@ class MapView:
             geobox = GeoBox.from_bounds(bounds, width, height, crs.canonical)
         except ValueError as error:  # pixels too small for floats
             raise errors.InvalidParameterError("BBOX is too small", parameter="BBOX") from error
-        return cls(layers, crs, geobox, time, mosaic)
+        return cls(layers, crs, geobox, time, mosaic, dimensions_of(kvp))
 
 
 async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
@@ -128,11 +131,16 @@ async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
     try:
         view = MapView.decode(kvp, context.settings, version)
         canvas = Canvas.decode(kvp, context.settings)
-        asked = replace(canvas.picture(view.layers, view.geobox, view.time), mosaic=view.mosaic)
+        asked = replace(
+            canvas.picture(view.layers, view.geobox, view.time),
+            mosaic=view.mosaic,
+            dimensions=view.dimensions,
+        )
         times = await check_time(
             (layer.collection for layer in view.layers),
             view.time,
             context.pipeline,
+            view.dimensions,
             ruled=asked.mosaic is not None,
         )
         return await picture_answer(
@@ -147,6 +155,15 @@ async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
     answer = await picture_answer(request, blank)
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def dimensions_of(kvp: Kvp) -> Asked:
+    """Return ELEVATION and DIM_x as they were asked (06-042, C.3.2), names in small letters."""
+    named = {n.lower().removeprefix("dim_"): n for n in kvp if n.startswith("DIM_")}
+    if "ELEVATION" in kvp:
+        named["elevation"] = "ELEVATION"
+    asked = ((name, kvp.text(parameter)) for name, parameter in sorted(named.items()))
+    return tuple((name, text) for name, text in asked if text)
 
 
 def _blank(kvp: Kvp, settings: Settings) -> PictureRequest | None:

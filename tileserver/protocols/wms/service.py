@@ -7,15 +7,15 @@ from fastapi import APIRouter, Request, Response
 
 from tileserver.errors import InvalidParameterError, OperationNotSupportedError, Problem
 from tileserver.protocols.wms import v11, v13
-from tileserver.protocols.wms.capabilities import Write, answer_capabilities
+from tileserver.protocols.wms.capabilities import Words, answer_capabilities
 from tileserver.protocols.wms.getfeatureinfo import get_feature_info
 from tileserver.protocols.wms.getlegendgraphic import get_legend_graphic
 from tileserver.protocols.wms.getmap import get_map
-from tileserver.protocols.wms.v11 import capabilities as capabilities_11
 from tileserver.protocols.wms.v11 import exceptions as exceptions_11
+from tileserver.protocols.wms.v11.capabilities import WORDS as WORDS_11
 from tileserver.protocols.wms.v11.document import DTD_PATH, DTDS
-from tileserver.protocols.wms.v13 import capabilities as capabilities_13
 from tileserver.protocols.wms.v13 import exceptions as exceptions_13
+from tileserver.protocols.wms.v13.capabilities import WORDS as WORDS_13
 from tileserver.protocols.wms.version import Version, asked_version, check_version, negotiate
 from tileserver.web.answers import Reporter, add_get, document, guarded
 from tileserver.web.kvp import Kvp
@@ -29,8 +29,7 @@ class Edition:
     """A version with its documents."""
 
     version: Version
-    write: Write
-    media_type: str
+    words: Words
     report: Reporter
 
 
@@ -38,12 +37,8 @@ class Edition:
 _EDITIONS = tuple(
     (edition.version.number, edition)
     for edition in (
-        Edition(
-            v11.VERSION, capabilities_11.write, capabilities_11.MEDIA_TYPE, exceptions_11.report
-        ),
-        Edition(
-            v13.VERSION, capabilities_13.write, capabilities_13.MEDIA_TYPE, exceptions_13.report
-        ),
+        Edition(v11.VERSION, WORDS_11, exceptions_11.report),
+        Edition(v13.VERSION, WORDS_13, exceptions_13.report),
     )
 )
 
@@ -74,9 +69,7 @@ class WmsService:
         name = kvp.required("REQUEST", str).upper()
         edition = negotiate(asked_version(kvp), _EDITIONS)
         if name in _CAPABILITIES:
-            return await answer_capabilities(
-                request, kvp, self._sequence, edition.write, edition.media_type
-            )
+            return await answer_capabilities(request, kvp, self._sequence, edition.words)
         operation = _OPERATIONS.get(name)
         if operation is None:
             message = f"the operation {name[:40]!r} is not supported"
