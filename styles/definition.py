@@ -19,16 +19,17 @@ letters, digits and `_`; `bands` takes any name. `resampling` is nearest, biline
 or mode; without it classes and flags of a band as it is take mode, those of a formula nearest, and
 all else bilinear. `percentiles: [2, 98]` in `ramp` (with `range`) or `rgb` lets values that were
 computed once for a collection take the place of the range. `domain` and `reference` say what a
-style is for and where it is published; `featured: true` puts it among those that capabilities list.
-`extends` is resolved before, see `styles.inheritance`.
+style is for and where it is published; `needs` names bands that a collection must have although
+they are not drawn, as a sign of its kind; `featured: true` puts it among those that capabilities
+list. `extends` is resolved before, see `styles.inheritance`, and `network` is in `styles.network`.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
-import numpy as np
-
+from styles import checks
+from styles.checks import Path
 from styles.colormaps import Colour, Palette, from_stops, named
 from styles.errors import DefinitionError, StyleError
 from styles.expression import compile_formula
@@ -42,16 +43,14 @@ from styles.model import (
     RgbColour,
     Style,
 )
+from styles.network import compile_network
 from styles.program import Program, select
-
-Path = tuple[str | int, ...]
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-_LARGEST = float(np.finfo(np.float32).max)
 _DOMAIN = re.compile(r"[a-z][a-z0-9 -]{0,31}")
 _KEYS = {
-    "id", "title", "description", "unit", "resampling", "domain", "reference", "featured",
+    "id", "title", "description", "unit", "resampling", "domain", "reference", "featured", "needs",
     *SOURCES, *RULES,
 }  # fmt: skip
 
@@ -65,25 +64,26 @@ def parse_definition(definition: Any) -> Style:
     Raises:
         DefinitionError: An unknown, missing or wrong key; `path` leads to it.
     """
-    top = _mapping(definition, (), _KEYS, required=("id", "title"))
-    style_id = _text(top["id"], ("id",))
+    top = checks.mapping(definition, (), _KEYS, required=("id", "title"))
+    style_id = checks.text(top["id"], ("id",))
     if not _ID.fullmatch(style_id):
         raise DefinitionError("letters, digits, _, - and . only, at most 64", ("id",))
     program = _program(top)
     try:
         return Style(
             id=style_id,
-            title=_text(top["title"], ("title",)),
+            title=checks.text(top["title"], ("title",)),
             program=program,
             colour=_colour(top),
-            description=_text(top.get("description", ""), ("description",)),
-            unit=_text(top.get("unit", ""), ("unit",)),
+            description=checks.text(top.get("description", ""), ("description",)),
+            unit=checks.text(top.get("unit", ""), ("unit",)),
             resampling=_resampling(top),
             formula=top.get("expression", ""),
             domain=_domain(top),
-            reference=_text(top.get("reference", ""), ("reference",)),
-            featured=_flag(top.get("featured", False), ("featured",)),
+            reference=checks.text(top.get("reference", ""), ("reference",)),
+            featured=checks.flag(top.get("featured", False), ("featured",)),
             percentiles=_percentiles(top),
+            needs=_needs(top),
             definition=dict(top),
         )
     except DefinitionError:
@@ -93,13 +93,18 @@ def parse_definition(definition: Any) -> Style:
 
 
 def _program(top: Mapping[str, Any]) -> Program:
-    if ("expression" in top) == ("bands" in top):
-        raise DefinitionError("one of expression and bands is needed")
-    key = "expression" if "expression" in top else "bands"
+    given = [key for key in SOURCES if key in top]
+    if len(given) != 1:
+        raise DefinitionError(f"exactly one of {', '.join(SOURCES)} is needed")
+    key = given[0]
     try:
         if key == "expression":
-            return compile_formula(_text(top[key], (key,)))
-        return select([_text(n, (key, k)) for k, n in enumerate(_list(top[key], (key,)))])
+            return compile_formula(checks.text(top[key], (key,)))
+        if key == "network":
+            return compile_network(top[key], (key,))
+        return select(
+            [checks.text(n, (key, k)) for k, n in enumerate(checks.items(top[key], (key,)))]
+        )
     except DefinitionError:
         raise
     except StyleError as error:
@@ -134,17 +139,22 @@ def _colour(top: Mapping[str, Any]) -> ColourRule:
 
 
 def _domain(top: Mapping[str, Any]) -> str:
-    domain = _text(top.get("domain", ""), ("domain",))
+    domain = checks.text(top.get("domain", ""), ("domain",))
     if domain and not _DOMAIN.fullmatch(domain):
         raise DefinitionError("a word or two of small letters", ("domain",))
     return domain
+
+
+def _needs(top: Mapping[str, Any]) -> frozenset[str]:
+    names = checks.items(top.get("needs", ()), ("needs",))
+    return frozenset(checks.text(name, ("needs", k)) for k, name in enumerate(names))
 
 
 def _percentiles(top: Mapping[str, Any]) -> tuple[float, float] | None:
     for rule in ("ramp", "rgb"):
         if isinstance(top.get(rule), Mapping) and "percentiles" in top[rule]:
             path = (rule, "percentiles")
-            low, high = _pair(top[rule]["percentiles"], path)
+            low, high = checks.pair(top[rule]["percentiles"], path)
             if not 0.0 <= low < high <= 100.0:
                 raise DefinitionError("two rising numbers from 0 to 100", path)
             return low, high
@@ -152,37 +162,37 @@ def _percentiles(top: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _rgb(value: Any, path: Path) -> RgbColour:
-    rule = _mapping(
+    rule = checks.mapping(
         value, path, {"stretch", "gamma", "channels", "percentiles"}, required=("stretch",)
     )
-    stretch = _list(rule["stretch"], (*path, "stretch"))
+    stretch = checks.items(rule["stretch"], (*path, "stretch"))
     if len(stretch) == 2 and not isinstance(stretch[0], Sequence):
         stretch = [stretch] * 3
     if len(stretch) != 3:
         raise DefinitionError("one pair of numbers, or three", (*path, "stretch"))
-    first, second, third = (_pair(p, (*path, "stretch", k)) for k, p in enumerate(stretch))
-    names = _list(rule.get("channels", ["red", "green", "blue"]), (*path, "channels"))
+    first, second, third = (checks.pair(p, (*path, "stretch", k)) for k, p in enumerate(stretch))
+    names = checks.items(rule.get("channels", ["red", "green", "blue"]), (*path, "channels"))
     if len(names) != 3:
         raise DefinitionError("three names", (*path, "channels"))
-    red, green, blue = (_text(n, (*path, "channels", k)) for k, n in enumerate(names))
-    gamma = _number(rule.get("gamma", 1.0), (*path, "gamma"))
+    red, green, blue = (checks.text(n, (*path, "channels", k)) for k, n in enumerate(names))
+    gamma = checks.number(rule.get("gamma", 1.0), (*path, "gamma"))
     return RgbColour((first, second, third), gamma, (red, green, blue))
 
 
 def _ramp(value: Any, path: Path) -> RampColour:
-    rule = _mapping(value, path, {"range", "map", "stops", "percentiles"}, required=())
+    rule = checks.mapping(value, path, {"range", "map", "stops", "percentiles"}, required=())
     if ("map" in rule) == ("stops" in rule):
         raise DefinitionError("one of map and stops is needed", path)
     if "map" in rule:
         if "range" not in rule:
             raise DefinitionError("a map needs a range", path)
-        low, high = _pair(rule["range"], (*path, "range"))
+        low, high = checks.pair(rule["range"], (*path, "range"))
         return RampColour(_named(rule["map"], (*path, "map")), low, high)
     for key in ("range", "percentiles"):
         if key in rule:
             raise DefinitionError("stops have their range in themselves", (*path, key))
     where = (*path, "stops")
-    stops = [_stop(s, (*where, k)) for k, s in enumerate(_list(rule["stops"], where))]
+    stops = [_stop(s, (*where, k)) for k, s in enumerate(checks.items(rule["stops"], where))]
     try:
         return RampColour(from_stops(stops), stops[0][0], stops[-1][0])
     except (StyleError, IndexError) as error:
@@ -191,7 +201,7 @@ def _ramp(value: Any, path: Path) -> RampColour:
 
 def _named(value: Any, path: Path) -> Palette:
     try:
-        return named(_text(value, path))
+        return named(checks.text(value, path))
     except DefinitionError:
         raise
     except StyleError as error:
@@ -208,72 +218,23 @@ def _flags(value: Any, path: Path) -> ClassColour:
 
 def _entries(value: Any, path: Path, number_key: str) -> list[ClassEntry]:
     classes = []
-    for k, item in enumerate(_list(value, path)):
+    for k, item in enumerate(checks.items(value, path)):
         where = (*path, k)
         keys = (number_key, "name", "colour")
-        entry = _mapping(item, where, set(keys), required=keys)
+        entry = checks.mapping(item, where, set(keys), required=keys)
         number = entry[number_key]
         if not isinstance(number, int) or isinstance(number, bool):
             raise DefinitionError("must be a whole number", (*where, number_key))
-        name = _text(entry["name"], (*where, "name"))
+        name = checks.text(entry["name"], (*where, "name"))
         classes.append(ClassEntry(number, name, _rgba(entry["colour"], (*where, "colour"))))
     return classes
 
 
-def _mapping(
-    value: Any, path: Path, keys: set[str], *, required: tuple[str, ...]
-) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise DefinitionError("must be a mapping", path)
-    for key in value:
-        if key not in keys:
-            raise DefinitionError(
-                f"unknown key; known are {', '.join(sorted(keys))}", (*path, str(key))
-            )
-    for key in required:
-        if key not in value:
-            raise DefinitionError(f"{key} is missing", path)
-    return value
-
-
-def _list(value: Any, path: Path) -> Sequence[Any]:
-    if not isinstance(value, list | tuple):
-        raise DefinitionError("must be a list", path)
-    return value
-
-
-def _text(value: Any, path: Path) -> str:
-    if not isinstance(value, str):
-        raise DefinitionError("must be text", path)
-    return value
-
-
-def _flag(value: Any, path: Path) -> bool:
-    if not isinstance(value, bool):
-        raise DefinitionError("must be true or false", path)
-    return value
-
-
-def _number(value: Any, path: Path) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DefinitionError("must be a number", path)
-    if not abs(value) <= _LARGEST:
-        raise DefinitionError("must be a number that float32 can hold", path)
-    return float(value)
-
-
-def _pair(value: Any, path: Path) -> tuple[float, float]:
-    items = _list(value, path)
-    if len(items) != 2:
-        raise DefinitionError("must be two numbers", path)
-    return _number(items[0], (*path, 0)), _number(items[1], (*path, 1))
-
-
 def _stop(value: Any, path: Path) -> tuple[float, Colour]:
-    items = _list(value, path)
+    items = checks.items(value, path)
     if len(items) != 2:
         raise DefinitionError("must be a value and a colour", path)
-    return _number(items[0], (*path, 0)), _rgba(items[1], (*path, 1))
+    return checks.number(items[0], (*path, 0)), _rgba(items[1], (*path, 1))
 
 
 def _rgba(value: Any, path: Path) -> Colour:

@@ -94,7 +94,9 @@ _FOREIGN = re.compile(r"[^A-Za-z0-9_.+\-*/%&|~<>=!(),; ]")
 _GLUED = re.compile(r"(?<![\w.])(?>\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?+(?=[A-Za-z_])")
 
 
-def compile_formula(text: str, names: Collection[str] | None = None) -> Program:
+def compile_formula(
+    text: str, names: Collection[str] | None = None, *, longest: int = MAX_LENGTH
+) -> Program:
     """Compile a formula.
 
     `x**2`, `x**3`, `x**4` become multiplications and `x**0.5` a square root; other powers are
@@ -102,8 +104,9 @@ def compile_formula(text: str, names: Collection[str] | None = None) -> Program:
     `styles.opcodes`. The inputs of the program are in order of their first use.
 
     Args:
-        text: The formula, at most 2000 characters.
+        text: The formula.
         names: Band names that may occur; None allows any.
+        longest: Most characters that it may have.
 
     Returns:
         The program; equal sub-expressions are computed once.
@@ -112,7 +115,7 @@ def compile_formula(text: str, names: Collection[str] | None = None) -> Program:
         StyleError: Not such a formula, or beyond a bound; `position` is the column.
     """
     graph = _Graph(names)
-    return graph.program(_outputs(graph, text))
+    return graph.program(_outputs(graph, text, longest))
 
 
 def compile_intervals(
@@ -139,10 +142,10 @@ def compile_intervals(
     return graph.program([graph.interval(results[0], intervals)])
 
 
-def _outputs(graph: "_Graph", text: str) -> list[int]:
+def _outputs(graph: "_Graph", text: str, longest: int = MAX_LENGTH) -> list[int]:
     """Read all parts of a formula."""
-    if len(text) > MAX_LENGTH:
-        raise StyleError(f"the formula is longer than {MAX_LENGTH} characters")
+    if len(text) > longest:
+        raise StyleError(f"the formula is longer than {longest} characters")
     text = text.expandtabs(1).replace("\n", " ").replace("\r", " ")
     if found := _FOREIGN.search(text):
         raise _error("a character that no formula has", found.start())
@@ -234,14 +237,14 @@ class _Graph:
             raise self.error(f"more than {op.MAX_INPUTS} bands", node)
         return op.FIRST_INPUT + self.inputs.setdefault(node.id, len(self.inputs))
 
-    def number(self, node: ast.Constant) -> int:
+    def number(self, node: ast.Constant, sign: float = 1.0) -> int:
         if type(node.value) not in (int, float):
             raise self.error("only numbers can be written out", node)
         try:
             value = float(node.value)  # type: ignore[arg-type]
         except OverflowError:
             value = float("inf")
-        return self.constant(value, node)
+        return self.constant(sign * value, node)
 
     def constant(self, value: float, node: ast.expr) -> int:
         if abs(value) > _LARGEST:
@@ -254,8 +257,7 @@ class _Graph:
     def unary(self, node: ast.UnaryOp, depth: int) -> int:
         value = node.operand
         if isinstance(node.op, ast.USub) and isinstance(value, ast.Constant):
-            self.number(value)  # refuses what is not a number
-            return self.constant(-float(value.value), node)  # type: ignore[arg-type]
+            return self.number(value, -1.0)
         operand = self.visit(value, depth + 1)
         match node.op:
             case ast.UAdd():

@@ -254,6 +254,7 @@ class Style:
         featured: Whether capabilities should list it before others.
         percentiles: Which percentiles of a collection's values take the place of the range of the
             colours once they are known, see `stretched`; None for a range that stands.
+        needs: Bands that a collection must have beside those of the program, as a sign of its kind.
         definition: What it was made of, without `extends`; empty where it was not made of one.
         digest: Of all that changes pixels, 32 hexadecimal digits; part of cache keys.
 
@@ -273,6 +274,7 @@ class Style:
     reference: str = ""
     featured: bool = False
     percentiles: tuple[float, float] | None = None
+    needs: frozenset[str] = frozenset()
     definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
     digest: str = field(init=False)
 
@@ -297,7 +299,7 @@ class Style:
     @property
     def bands(self) -> frozenset[str]:
         """Names of the bands it needs."""
-        return frozenset(self.program.inputs)
+        return frozenset(self.program.inputs) | self.needs
 
     def stretched(self, limits: Sequence[tuple[float, float]]) -> "Style":
         """Return the style with other limits of its colours, one pair per output.

@@ -17,6 +17,7 @@ from styles.program import select
 _LIBRARY: Final = (
     "composites.yaml",
     "vegetation.yaml",
+    "biophysical.yaml",
     "water.yaml",
     "burn.yaml",
     "snow.yaml",
