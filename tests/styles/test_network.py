@@ -137,7 +137,7 @@ def test_the_cases_of_the_former_version(shared, name, tolerance):
     cases = np.loadtxt(folder / f"{name}_TestCases", delimiter=",")
     values = run(compile_network(from_files(folder, name)), inputs_of(cases))
     told = np.isfinite(cases[:, 11])
-    assert told.mean() > 0.7
+    assert told.sum() > 50
     np.testing.assert_allclose(values[told], cases[told, 11], atol=tolerance, rtol=0)
     # Those files have no value where the net's is beyond the limits.
     assert (np.isnan(values[~told]) | np.isin(values[~told], np.float32([0.0, 0.94, 8.0]))).all()
