@@ -1,6 +1,7 @@
 """Values on a grid, as the mosaic's rule says: stored ones, physical ones, those of many dates."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,52 @@ async def coverage(job: CoverageJob, mosaic: Mosaicker, spent: Spent) -> Coverag
         job.scenes, program, job.geobox, job.resampling, spent, job.rule.clear
     )
     return _first(job, found, [_AS_STORED] * len(job.bands))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a coverage will be, before it is read.
+
+    Attributes:
+        template: Type, names, nodata, scale and offset over the whole grid; the values are none.
+        stored: They are the files' own.
+    """
+
+    template: Raster
+    stored: bool
+
+
+async def form(job: CoverageJob, mosaic: Mosaicker) -> Form:
+    """Return what `coverage` will make of a job; files are opened, but no pixels are read.
+
+    Its nodata is the one that all of the files have, where their values are given as stored.
+
+    Raises:
+        SourceError: A source file cannot be opened.
+    """
+    scaling = [_scaling(job, band) for band in job.bands]
+    stored = (
+        job.rule.compose == "first"
+        and job.program is None
+        and job.resampling == "nearest"
+        and None not in scaling
+    )
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+    nodata = None
+    if stored:
+        dtype, nodata = await mosaic.stored_kind(job.scenes, job.bands)
+    shape = len(job.bands), job.geobox.height, job.geobox.width
+    pairs = [(pair if stored else None) or _AS_STORED for pair in scaling]
+    template = Raster(
+        np.broadcast_to(np.zeros((), dtype), shape),
+        np.broadcast_to(np.False_, shape),
+        job.bands,
+        job.geobox,
+        nodata,
+        tuple(scale for scale, _ in pairs),
+        tuple(offset for _, offset in pairs),
+    )
+    return Form(template, stored)
 
 
 def _scaling(job: CoverageJob, band: str) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from renderers.canvas import Canvas
 from renderers.compose import Brush, dates_target, needed
-from renderers.coverages import Coverage, coverage
+from renderers.coverages import Coverage, Form, coverage, form
 from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.image import Image
@@ -121,6 +121,16 @@ class Renderer:
         """
         async with asyncio.timeout(job.budget.seconds):
             return await coverage(job, self._mosaic, Spent(job.budget))
+
+    async def form(self, job: CoverageJob) -> Form:
+        """Return what `coverage` will make of a job; see `renderers.coverages.form`.
+
+        Raises:
+            SourceError: A source file could not be opened.
+            TimeoutError: The budget's seconds ran out.
+        """
+        async with asyncio.timeout(job.budget.seconds):
+            return await form(job, self._mosaic)
 
     async def _layer(
         self,

@@ -369,6 +369,23 @@ class Mosaicker:
         """Return what hides the pixels of scenes that a mask does not let through."""
         return None if mask is None else Screen(mask, box, self.painters)
 
+    async def stored_kind(
+        self, scenes: Sequence[Scene], bands: Sequence[str]
+    ) -> tuple[np.dtype[Any], float | None]:
+        """Return the type that holds the values of all scenes, and the nodata value of all.
+
+        The value is None where files have none, or different ones, or one that the type lacks.
+        """
+        dtype = await self._common_dtype(scenes, bands)
+        assets = [s.bands[b] for s in scenes for b in bands if b in s.bands]
+        files = await together(*(self._files.open(a) for a in assets if a.nodata is None))
+        found: set[float | None] = {a.nodata for a in assets if a.nodata is not None}
+        found |= {file.index.info.nodata for file in files}
+        nodata = found.pop() if len(found) == 1 else None
+        if nodata is not None and dtype.kind in "iu" and not _holds(dtype, nodata):
+            nodata = None
+        return dtype, nodata
+
     async def _common_dtype(self, scenes: Sequence[Scene], bands: Sequence[str]) -> np.dtype[Any]:
         """Return the type that holds the values of all scenes, opening what nobody knows."""
         assets = [s.bands[b] for s in scenes for b in bands if b in s.bands]
@@ -646,6 +663,12 @@ def _shrink(part: Part) -> float:
 def _enlarged(usual: Sequence[Part], read: Sequence[Part]) -> float:
     """Return how many times wider pixels are than usual."""
     return max(_scale(now) / _scale(then) for now, then in zip(read, usual, strict=True))
+
+
+def _holds(dtype: np.dtype[Any], value: float) -> bool:
+    """Tell whether a type of integers has a value."""
+    limits = np.iinfo(dtype)
+    return bool(np.isfinite(value)) and value == int(value) and limits.min <= value <= limits.max
 
 
 def _kept_key(scene: Scene, wanted: Wanted) -> tuple[Any, ...]:

@@ -8,10 +8,30 @@ from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
 from renderers.encoders.base import EncodingError
-from renderers.encoders.raster.geotiff import GeoTiffEncoder, Options
+from renderers.encoders.raster.geotiff import Compression, GeoTiffEncoder, Options
 from renderers.image import Raster
 
+Overviews = Literal["nearest", "average", "mode"]
+
 _SCHEMES: Final = {"none": "NONE", "deflate": "DEFLATE", "zstd": "ZSTD"}
+
+
+def cog_options(compression: Compression, resampling: Overviews, block: int) -> dict[str, str]:
+    """Return the options of GDAL's driver; see `CogEncoder`.
+
+    Raises:
+        EncodingError: The driver takes no such blocks.
+    """
+    if block < 128 or block % 16:
+        raise EncodingError("blocks of a COG are 128 pixels or more, in multiples of 16")
+    options = {
+        "COMPRESS": _SCHEMES[compression],
+        "OVERVIEW_RESAMPLING": resampling.upper(),
+        "BLOCKSIZE": str(block),
+        "NUM_THREADS": "1",
+        "BIGTIFF": "IF_SAFER",
+    }
+    return options if compression == "none" else {**options, "PREDICTOR": "YES"}
 
 
 class CogEncoder:
@@ -26,8 +46,8 @@ class CogEncoder:
 
     def __init__(
         self,
-        compression: Literal["none", "deflate", "zstd"] = "deflate",
-        resampling: Literal["nearest", "average", "mode"] = "nearest",
+        compression: Compression = "deflate",
+        resampling: Overviews = "nearest",
         block: int = 512,
     ) -> None:
         """Choose how it is written.
@@ -37,17 +57,7 @@ class CogEncoder:
             resampling: How overviews are made; classes want `nearest` or `mode`.
             block: Side of the blocks, in pixels, a multiple of 16.
         """
-        if block < 128 or block % 16:
-            raise EncodingError("blocks of a COG are 128 pixels or more, in multiples of 16")
-        self._options = {
-            "COMPRESS": _SCHEMES[compression],
-            "OVERVIEW_RESAMPLING": resampling.upper(),
-            "BLOCKSIZE": str(block),
-            "NUM_THREADS": "1",
-            "BIGTIFF": "IF_SAFER",
-        }
-        if compression != "none":
-            self._options["PREDICTOR"] = "YES"
+        self._options = cog_options(compression, resampling, block)
 
     def encode(self, raster: Raster) -> bytes:
         """Encode values; see `RasterEncoder.encode`."""

@@ -83,19 +83,42 @@ class Stream:
             EncodingError: A chunk has another shape or type than was told.
         """
         done = 0
-        # One block of full alpha serves the whole file: it is read from the core's own cache.
-        shape = (self.rows, self.form.width)
-        opaque = alpha_range(self.form.dtype)[1]
-        full = np.full(shape if self.alpha else (0, 0), opaque, self.form.dtype)
+        full = self._opaque()
         for data, valid in chunks:
             wanted = min(self.rows, self.form.height - done)
-            bands = self.form.bands - (1 if self.alpha else 0)
-            if data.shape != (bands, wanted, self.form.width) or data.dtype != self.form.dtype:
+            if data.shape[1] != wanted:
                 raise EncodingError("a part of the raster has another shape or type than told")
+            self._check(data)
             yield from self._blocks(data, valid, full)
             done += wanted
         if done != self.form.height:
             raise EncodingError("the raster has fewer rows than told")
+
+    def part(self, data: NDArray[Any], valid: BoolArray) -> Iterator[memoryview]:
+        """Yield the bytes of some rows of blocks, where the caller counts them.
+
+        Args:
+            data: Values, shape (bands, rows, width); a multiple of `rows` rows, or up to the last.
+            valid: bool of the same shape, False where there is no data.
+
+        Raises:
+            EncodingError: They have another width, number or type than was told.
+        """
+        self._check(data)
+        full = self._opaque()
+        for top in range(0, data.shape[1], self.rows):
+            rows = slice(top, top + self.rows)
+            yield from self._blocks(data[:, rows], valid[:, rows], full)
+
+    def _opaque(self) -> NDArray[Any]:
+        """Return one block of full alpha; it serves many from the core's own cache."""
+        shape = (self.rows, self.form.width) if self.alpha else (0, 0)
+        return np.full(shape, alpha_range(self.form.dtype)[1], self.form.dtype)
+
+    def _check(self, data: NDArray[Any]) -> None:
+        bands = self.form.bands - (1 if self.alpha else 0)
+        if data.shape[::2] != (bands, self.form.width) or data.dtype != self.form.dtype:
+            raise EncodingError("a part of the raster has another shape or type than told")
 
     def _blocks(
         self, data: NDArray[Any], valid: BoolArray, full: NDArray[Any]

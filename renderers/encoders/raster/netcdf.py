@@ -3,7 +3,8 @@
 import io
 import math
 import re
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Self
 
 import h5netcdf
 import numpy as np
@@ -46,11 +47,7 @@ class NetcdfEncoder:
         Raises:
             EncodingError: The grid is rotated, or the values are of a type that NetCDF lacks.
         """
-        transform = raster.geobox.transform
-        if transform.b != 0.0 or transform.d != 0.0:
-            raise EncodingError("NetCDF holds no rotated grids")
-        if raster.data.dtype.kind not in "uif":
-            raise EncodingError(f"NetCDF has no values of type {raster.data.dtype}")
+        _check(raster)
         buffer = io.BytesIO()
         with h5netcdf.File(buffer, "w") as file:
             file.attrs["Conventions"] = _CONVENTIONS
@@ -61,8 +58,7 @@ class NetcdfEncoder:
 
     def _write_band(self, file: h5netcdf.File, raster: Raster, number: int, name: str) -> None:
         data, valid = raster.data[number], raster.valid[number]
-        if data.dtype == np.float16:
-            data = data.astype(np.float32)
+        data = data.astype(_dtype_of(data.dtype), copy=False)
         fill = stored_nodata(raster)
         missing = not bool(valid.all())
         if fill is None and missing:
@@ -79,13 +75,101 @@ class NetcdfEncoder:
             fillvalue=None if fill is None else np.asarray(fill, data.dtype)[()],
             **self._filters,
         )
-        variable.attrs["grid_mapping"] = "crs"
-        if raster.names[number]:
-            variable.attrs["long_name"] = raster.names[number]
-        scale, offset = raster.scale[number], raster.offset[number]
-        if (scale, offset) != (1.0, 0.0):
-            variable.attrs["scale_factor"] = np.float64(scale)
-            variable.attrs["add_offset"] = np.float64(offset)
+        _describe(variable, raster, number)
+
+
+class Writer:
+    """Writes a NetCDF file on disk from parts of a raster, as a context.
+
+    What stands for missing pixels is told ahead: the raster's nodata, NaN for floating point, else
+    the type's smallest value (signed) or largest one.
+    """
+
+    def __init__(self, path: Path, template: Raster) -> None:
+        """Make the file.
+
+        Args:
+            path: What is made.
+            template: Of its values only type and shape are looked at.
+
+        Raises:
+            EncodingError: As `NetcdfEncoder.encode`.
+        """
+        _check(template)
+        self._template = template
+        dtype = _dtype_of(template.data.dtype)
+        known = stored_nodata(template)
+        self._told = known is not None or dtype.kind == "f"
+        self._fill = np.asarray(_free(dtype) if known is None else known, dtype)[()]
+        self._names = _names(template.names)
+        self._file = h5netcdf.File(path, "w")
+        self._file.attrs["Conventions"] = _CONVENTIONS
+        _write_grid(self._file, template.geobox)
+        box = template.geobox
+        chunks = min(box.height, 512), min(box.width, 512)
+        for number, name in enumerate(self._names):
+            variable = self._file.create_variable(
+                name, ("y", "x"), dtype, chunks=chunks, fillvalue=self._fill,
+                compression="gzip", compression_opts=1, shuffle=True,
+            )  # fmt: skip
+            _describe(variable, template, number)
+
+    def write(self, top: int, part: Raster) -> None:
+        """Write some rows.
+
+        Args:
+            top: Number of the first one.
+            part: All bands and columns of them.
+
+        Raises:
+            EncodingError: A pixel has the value that stands for missing ones.
+        """
+        rows = slice(top, top + part.data.shape[1])
+        for name, data, valid in zip(self._names, part.data, part.valid, strict=True):
+            if not self._told and bool((data[valid] == self._fill).any()):
+                raise EncodingError(
+                    f"{self._fill} occurs, and stands for missing pixels: ask for GeoTIFF"
+                )
+            whole = bool(valid.all())
+            self._file[name][rows, :] = data if whole else np.where(valid, data, self._fill)
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _free(dtype: np.dtype[Any]) -> float | int:
+    if dtype.kind == "f":
+        return math.nan
+    limits = np.iinfo(dtype)
+    return int(limits.min if dtype.kind == "i" else limits.max)
+
+
+def _dtype_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type in the file: NetCDF has no half floats."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def _check(raster: Raster) -> None:
+    transform = raster.geobox.transform
+    if transform.b != 0.0 or transform.d != 0.0:
+        raise EncodingError("NetCDF holds no rotated grids")
+    if raster.data.dtype.kind not in "uif":
+        raise EncodingError(f"NetCDF has no values of type {raster.data.dtype}")
+
+
+def _describe(variable: h5netcdf.Variable, raster: Raster, number: int) -> None:
+    variable.attrs["grid_mapping"] = "crs"
+    if raster.names[number]:
+        variable.attrs["long_name"] = raster.names[number]
+    scale, offset = raster.scale[number], raster.offset[number]
+    if (scale, offset) != (1.0, 0.0):
+        variable.attrs["scale_factor"] = np.float64(scale)
+        variable.attrs["add_offset"] = np.float64(offset)
 
 
 def _write_grid(file: h5netcdf.File, geobox: GeoBox) -> None:
