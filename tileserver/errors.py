@@ -35,6 +35,14 @@ class UnknownCollectionError(RequestError):
     """No collection (layer, coverage) of that name."""
 
 
+class UnknownItemError(UnknownCollectionError):
+    """No item of that name in the collection."""
+
+
+class NoDataError(RequestError):
+    """There is nothing to answer with: the collection is empty, or lies elsewhere."""
+
+
 class UnknownStyleError(RequestError):
     """No style of that name for that collection."""
 
@@ -120,7 +128,9 @@ class Problem(NamedTuple):
 _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (MissingParameterError, 400, "MissingParameter"),
     (InvalidParameterError, 400, "InvalidParameter"),
+    (UnknownItemError, 404, "UnknownItem"),
     (UnknownCollectionError, 404, "UnknownCollection"),
+    (NoDataError, 404, "NoData"),
     (UnknownStyleError, 404, "UnknownStyle"),
     (UnknownGridError, 404, "UnknownGrid"),
     (InvalidCrsError, 400, "InvalidCrs"),

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from traceback import clear_frames
 from typing import NamedTuple
@@ -25,10 +25,10 @@ from renderers.image import Image, Raster
 from renderers.job import Budget, CoverageJob, DrawJob, Footprints, LayerJob, Left, OutlinesJob
 from renderers.outlines import Shapes
 from renderers.paint import flatten
-from renderers.rule import MosaicRule
+from renderers.rule import PLAIN, MosaicRule
 from renderers.scene import Scene
-from styles.model import Style
-from styles.program import Program
+from styles.model import Resampling, Style
+from styles.program import Program, select
 from tileserver import area as areas
 from tileserver import dimensions as dims
 from tileserver import footprints, timesearch, timetold
@@ -41,6 +41,8 @@ from tileserver.catalogue.base import (
     Footprint,
     Place,
 )
+from tileserver.coverage_stream import CoverageStream, like
+from tileserver.coverages import Coverages
 from tileserver.errors import (
     InvalidFormatError,
     InvalidParameterError,
@@ -167,6 +169,33 @@ class _Found(NamedTuple):
     candidates: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request for values with what it means now.
+
+    Attributes:
+        collection: Of which they are.
+        times: That answer.
+        rule: Of the mosaic.
+        values: What is wanted of each scene.
+        resampling: How source pixels become target pixels.
+        item: The one scene that is asked for, None for all of those times.
+    """
+
+    collection: Collection
+    times: TimeChoice
+    rule: MosaicRule
+    values: _Wanted
+    resampling: Resampling
+    item: Scene | None = None
+
+    def computed(self) -> "_Asked":
+        """Return the same as physical values, whatever the scenes have in common."""
+        names = self.values.names
+        program = self.values.program or select(names)
+        return replace(self, values=self.values._replace(program=program))
+
+
 class _Encoded(NamedTuple):
     """The bytes of a picture, and their format."""
 
@@ -227,6 +256,8 @@ class Pipeline:
         """
         self._catalogue = catalogue
         self._renderer = renderer
+        #: What there is to ask values of.
+        self.coverages = Coverages(catalogue, renderer)
         self._styles = styles
         self._encoders = encoders
         self._tiles = tiles
@@ -385,29 +416,56 @@ class Pipeline:
             RequestError: The request names what is not there or is too large.
             RenderError: A source file cannot be read.
         """
-        collection = await self._catalogue.collection(request.collection)
-        times, rule = self._ruled(collection, request.time, request.mosaic)
-        values = self._wanted(collection, request, rule)
+        asked = await self._asked(request)
         box = request.geobox
-        if box.width * box.height * len(values.names) > self._budget.pixels * _VALUES_PER_PIXEL:
+        values = len(asked.values.names)
+        if box.width * box.height * values > self._budget.pixels * _VALUES_PER_PIXEL:
             most = self._budget.pixels * _VALUES_PER_PIXEL
             raise TooLargeError(f"at most {most} values of all bands in one coverage")
         async with self._admission.admit(box.width * box.height):
-            found = await self._search(collection, areas.of_geobox(box), times, rule)
-            job = CoverageJob(
-                found.scenes, values.names, box, self._budget, request.resampling, rule,
-                values.program,
-            )  # fmt: skip
+            found = await self._scenes(asked, box)
             with _timed():
-                drawn = await self._renderer.coverage(job)
+                drawn = await self._renderer.coverage(self._job(asked, found, box))
         lacking = incomplete(
             [] if drawn.complete else [Left(cut=True)],
             0,
             self._budget.scenes,
             [MAX_CANDIDATES if found.cut else 0],
         )
-        headers = (*_told([found.scenes], lacking), (timetold.CHOICE, times.told))
-        return GridValues(drawn.raster, values.units, headers)
+        headers = (*_told([found.scenes], lacking), (timetold.CHOICE, asked.times.told))
+        return GridValues(drawn.raster, asked.values.units, headers)
+
+    async def coverage_stream(self, request: CoverageRequest) -> CoverageStream:
+        """Return values of a grid of any size, to be read part by part.
+
+        Every part has the type, the scale and the offset that all of the grid has: those of the
+        files where all scenes share them, else physical values, float32.
+
+        Raises:
+            RequestError: The request names what is not there.
+            SourceError: A source file cannot be opened.
+        """
+        asked = await self._asked(request)
+        found = await self._scenes(asked, request.geobox)
+        job = self._job(asked, found, request.geobox)
+        if not found.scenes:
+            newest = await self.coverages.newest_scene(request.collection)
+            job = replace(job, scenes=(newest,))
+        with _timed():
+            form = await self._renderer.form(job)
+        if not form.stored and asked.rule.compose == "first":
+            # Also where the scenes of one part would do without: all parts are alike.
+            asked = asked.computed()
+
+        async def read(box: GeoBox) -> Raster:
+            async with self._admission.admit(box.width * box.height):
+                scenes = await self._scenes(asked, box)
+                with _timed():
+                    drawn = await self._renderer.coverage(self._job(asked, scenes, box))
+            return like(drawn.raster, form.template)
+
+        headers = (*_told([found.scenes], ""), (timetold.CHOICE, asked.times.told))
+        return CoverageStream(form.template, asked.values.units, headers, read, self._budget.pixels)
 
     async def values(self, request: ValuesRequest) -> list[PointValue]:
         """Return physical values of bands at points, by the rule of the mosaic.
@@ -510,6 +568,28 @@ class Pipeline:
         names = (style.id,) if outputs == 1 else _CHANNELS[:outputs]
         unit = "" if rule.compose == "count" else style.unit
         return _Wanted(names, (unit,) * outputs, style.program)
+
+    async def _asked(self, request: CoverageRequest) -> _Asked:
+        collection = await self._catalogue.collection(request.collection)
+        times, rule = self._ruled(collection, request.time, request.mosaic)
+        item = None
+        if request.item:
+            item = await self.coverages.scene(request.collection, request.item)
+            # Its own values, unless the client wants clouds and the like left out.
+            rule = rule if request.mosaic is not None else PLAIN
+        values = self._wanted(collection, request, rule)
+        return _Asked(collection, times, rule, values, request.resampling, item)
+
+    async def _scenes(self, asked: _Asked, box: GeoBox) -> _Search:
+        if asked.item is not None:
+            return _Search((asked.item,), False)
+        return await self._search(asked.collection, areas.of_geobox(box), asked.times, asked.rule)
+
+    def _job(self, asked: _Asked, found: _Search, box: GeoBox) -> CoverageJob:
+        names, _, program = asked.values
+        return CoverageJob(
+            found.scenes, names, box, self._budget, asked.resampling, asked.rule, program
+        )
 
     def _check(self, request: PictureRequest) -> None:
         if len(request.layers) > self._max_layers:

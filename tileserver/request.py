@@ -79,6 +79,7 @@ class CoverageRequest:
         resampling: How source pixels become target pixels. `nearest` keeps stored values.
         style: Whose program's outputs are wanted instead of bands, by its id or whole; "" for
             none.
+        item: Id of the one item that is wanted, whatever the time; "" for all.
     """
 
     collection: str
@@ -88,6 +89,7 @@ class CoverageRequest:
     mosaic: MosaicChoice | None = None
     resampling: Resampling = "nearest"
     style: str | Style = ""
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)

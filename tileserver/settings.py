@@ -127,6 +127,25 @@ class Settings(BaseSettings):
         description="Fills the footprints of images that a picture leaves out: `#rrggbb[aa]`.",
     )
     max_seconds: float = Field(30.0, gt=0, description="Longest time for one picture.")
+    max_coverage_bytes: int = Field(
+        4096 * MB, ge=1, description="Most bytes of values in one coverage, before compression."
+    )
+    coverage_spool_bytes: int = Field(
+        16384 * MB,
+        ge=0,
+        description="Disk in `cache_dir` for coverages that are put together before they are sent "
+        "(compressed GeoTIFF, COG, NetCDF), of all requests together.",
+    )
+    coverage_order: tuple[str, ...] = Field(
+        (), description="Coverages that WCS lists first; the others follow as collections come."
+    )
+    coverage_items: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Newest items of each collection that WCS capabilities list as coverages of "
+        "their own; all of them are served, and found by DescribeEOCoverageSet.",
+    )
     max_rendering: int = Field(
         0, ge=0, description="Pictures drawn at the same time; 0 is four per core."
     )

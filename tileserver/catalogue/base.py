@@ -187,6 +187,13 @@ class Catalogue(Protocol):
         At most `limit` + 1 are returned, those that come after `after`.
         """
 
+    async def scene(self, collection_id: str, item_id: str) -> Scene | None:
+        """Return the scene of one item, None where the collection has none of that id.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+        """
+
     async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
         """Return the days with items that touch the area, oldest first."""
 

@@ -11,6 +11,7 @@ from renderers.stores import StoreRegistry
 from styles.registry import StyleRegistry
 from tileserver.catalogue.base import Area, Collection, DateSummary, Footprint, Place
 from tileserver.catalogue.documents import parse_instant
+from tileserver.catalogue.errors import UnknownItemError
 from tileserver.catalogue.remote import RemoteCatalogue, describe_remote, remote_bbox
 from tileserver.catalogue.sqlite import SqliteCatalogue
 from tileserver.products.item import ncname
@@ -75,6 +76,21 @@ class CombinedCatalogue:
         if collection.remote:
             return await self.remote.footprints(collection, area, time, limit, after)
         return await self.local.footprints(collection_id, area, time, limit, after)
+
+    async def scene(self, collection_id: str, item_id: str) -> Scene | None:
+        """Return the scene of one item, None where the collection has none of that id.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            SourceError: The remote API failed, or a file lies in a store that is not configured.
+        """
+        collection = await self.local.collection(collection_id)
+        if collection.remote:
+            return await self.remote.scene(collection, item_id)
+        try:
+            return await self.local.scene(collection_id, item_id)
+        except UnknownItemError:
+            return None
 
     async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
         """Return the days with items that touch the area, oldest first.

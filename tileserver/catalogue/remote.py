@@ -6,14 +6,19 @@ import time as clock
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 import shapely
 from cachetools import LRUCache
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from renderers.errors import SourceCorruptError, SourceError, SourceUnsupportedError
+from renderers.errors import (
+    SourceCorruptError,
+    SourceError,
+    SourceMissingError,
+    SourceUnsupportedError,
+)
 from renderers.geobox import Bounds
 from renderers.scene import Scene
 from renderers.stores import StoreRegistry
@@ -137,6 +142,20 @@ class RemoteCatalogue:
         outlines = without_margin([e.footprint for e in entries], MARGIN)
         found = [_footprint(collection, e, o) for e, o in zip(entries, outlines, strict=True)]
         return [f for f in found if after is None or f.place.order > after.order][: limit + 1]
+
+    async def scene(self, collection: Collection, item_id: str) -> Scene | None:
+        """Return the scene of one item, None where the API has none of that id.
+
+        Raises:
+            SourceError: One of its kinds, by what the API answered.
+        """
+        address = f"{collection.remote}/items/{quote(item_id, safe='')}"
+        try:
+            document = await self._fetcher.json(address, _PAGE_BYTES)
+        except SourceMissingError:
+            return None
+        entries = await asyncio.to_thread(self._parse, [document], collection.remote)
+        return self._scene(collection, entries[0])
 
     def save_index(self, scene: Scene, band: str, reader: str, index: bytes) -> None:
         """Keep a read index in memory, for the identity of the band's `ref`."""
