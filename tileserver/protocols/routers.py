@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from tileserver.protocols.api.router import router as api_router
 from tileserver.protocols.ows.router import router as ows_router
 from tileserver.protocols.styles.router import router as styles_router
+from tileserver.protocols.wcs.service import WcsService
+from tileserver.protocols.wcs.service import router as wcs_router
 from tileserver.protocols.wms.service import WmsService
 from tileserver.protocols.wms.service import router as wms_router
 from tileserver.protocols.wmts.service import WmtsService
@@ -28,14 +30,15 @@ def routers(settings: Settings | None = None) -> list[APIRouter]:
         from tileserver.protocols.cog.router import routers as cog_routers  # noqa: PLC0415
 
         adhoc = cog_routers()
-    wms, wmts = WmsService(), WmtsService()
+    wms, wmts, wcs = WmsService(), WmtsService(), WcsService()
     return [
         xyz_router(),
         api_router(),
         styles_router(),
         wms_router(wms),
         wmts_router(wmts),
-        ows_router({"WMS": wms.answer, "WMTS": wmts.answer}),
+        wcs_router(wcs),
+        ows_router({"WMS": wms.answer, "WMTS": wmts.answer, "WCS": wcs.answer}),
         *adhoc,
     ]
 

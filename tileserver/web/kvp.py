@@ -1,6 +1,6 @@
 """Key-value parameters of OGC services: names in any case and order (OGC 06-121r3, 11.5)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -40,6 +40,16 @@ class Kvp:
         except ValueError as error:
             raise InvalidParameterError("the query has too many parameters") from error
         self._values: dict[str, list[str]] = {}
+        self._fill(pairs)
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> "Kvp":
+        """Return parameters that were sent in another form, such as an XML document."""
+        made = cls(b"")
+        made._fill(pairs)
+        return made
+
+    def _fill(self, pairs: Iterable[tuple[str, str]]) -> None:
         for name, value in pairs:
             self._values.setdefault(name.strip().upper(), []).append(value.strip())
 

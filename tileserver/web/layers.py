@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -104,11 +104,20 @@ class UpdateSequence:
 
     def number(self, views: Sequence[LayerView]) -> int:
         """Return the number of this state of the layers."""
+        return self.of(
+            (
+                view.info.collection,
+                [(s.id, s.title, s.description) for s in view.info.styles],
+                (view.times, view.default_time, view.nearest, view.dimensions),
+            )
+            for view in views
+        )
+
+    def of(self, parts: Iterable[object]) -> int:
+        """Return the number of the state that the words of some things tell."""
         state = hashlib.blake2b(digest_size=16)
-        for view in views:
-            styles = [(s.id, s.title, s.description) for s in view.info.styles]
-            axis = (view.times, view.default_time, view.nearest, view.dimensions)
-            state.update(repr((view.info.collection, styles, axis)).encode())
+        for part in parts:
+            state.update(repr(part).encode())
         if state.digest() != self._state:
             self._state = state.digest()
             self._number = max(self._number + 1, int(time.time()))

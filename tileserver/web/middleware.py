@@ -19,7 +19,7 @@ STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 #: First path segments that are counted by name; all others count as `other`.
 PROTOCOLS = frozenset(
-    {"tiles", "wms", "wmts", "ows", "api", "styles", "healthz", "readyz", "metrics"}
+    {"tiles", "wms", "wmts", "wcs", "ows", "api", "styles", "healthz", "readyz", "metrics"}
 )
 
 

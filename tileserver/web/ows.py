@@ -1,6 +1,7 @@
-"""Exception reports of OWS Common 1.1 (OGC 06-121r3, clause 8)."""
+"""Exception reports of OWS Common 1.1 and 2.0 (OGC 06-121r3 and 06-121r9, clause 8)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from fastapi import Request, Response
 
@@ -10,7 +11,26 @@ from tileserver.web.answers import Reporter, problem_headers
 from tileserver.web.xml import XSI, Writer, serialise
 
 OWS = "http://www.opengis.net/ows/1.1"
-_SCHEMA = f"{OWS} http://schemas.opengis.net/ows/1.1.0/owsExceptionReport.xsd"
+OWS_2 = "http://www.opengis.net/ows/2.0"
+
+
+class ReportForm(NamedTuple):
+    """How reports of one version of OWS Common are written.
+
+    Attributes:
+        namespace: Of all elements.
+        schema: Address of the schema.
+        version: Of the report.
+    """
+
+    namespace: str
+    schema: str
+    version: str
+
+
+_SCHEMAS = "http://schemas.opengis.net/ows"
+COMMON_1_1 = ReportForm(OWS, f"{_SCHEMAS}/1.1.0/owsExceptionReport.xsd", "1.0.0")
+COMMON_2_0 = ReportForm(OWS_2, f"{_SCHEMAS}/2.0/owsExceptionReport.xsd", "2.0.0")
 
 
 class VersionNegotiationFailedError(errors.InvalidParameterError):
@@ -71,11 +91,29 @@ def _written(error: Exception, problem: Problem, locator: str) -> Response:
         status = 501
     elif status == 404:
         status = 400
-    writer = Writer({None: OWS, "xsi": XSI})
-    root = writer.root("ExceptionReport", {"version": "1.0.0", f"{{{XSI}}}schemaLocation": _SCHEMA})
+    return exception_report(COMMON_1_1, error, problem._replace(parameter=locator), (status, code))
+
+
+def exception_report(
+    form: ReportForm, error: Exception, problem: Problem, told: tuple[int, str]
+) -> Response:
+    """Answer a report.
+
+    Args:
+        form: Of the version of OWS Common.
+        error: What happened, for the headers.
+        problem: Its text, and its parameter as the locator.
+        told: HTTP status and exception code.
+    """
+    status, code = told
+    writer = Writer({None: form.namespace, "xsi": XSI})
+    schema = f"{form.namespace} {form.schema}"
+    root = writer.root(
+        "ExceptionReport", {"version": form.version, f"{{{XSI}}}schemaLocation": schema}
+    )
     attributes = {"exceptionCode": code}
-    if locator:
-        attributes["locator"] = locator
+    if problem.parameter:
+        attributes["locator"] = problem.parameter
     exception = writer.add(root, "Exception", attributes=attributes)
     writer.add(exception, "ExceptionText", problem.detail)
     return Response(

@@ -64,6 +64,37 @@ class Writer:
         return element
 
 
+def parse(body: bytes) -> etree._Element:
+    """Read a document that a client sent: no entities, no DTD, nothing fetched, bounded depth.
+
+    Raises:
+        ValueError: It is not well-formed, or has a document type.
+    """
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise ValueError("the document is not well-formed XML") from error
+    if root.getroottree().docinfo.internalDTD is not None or any(
+        True for _ in root.iter(etree.Entity)
+    ):
+        raise ValueError("documents with a document type are not read")
+    return root
+
+
+def local_name(element: etree._Element) -> str:
+    """Return an element's name without its namespace."""
+    return etree.QName(element).localname
+
+
 def serialise(root: etree._Element) -> bytes:
     """Return the document as UTF-8 with its declaration."""
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))

@@ -8,6 +8,8 @@ from tileserver.errors import InvalidParameterError, MissingParameterError
 from tileserver.web.answers import Handler, add_get, reported
 from tileserver.web.kvp import Kvp
 from tileserver.web.ows import report
+from tileserver.web.posted import is_xml, posted
+from tileserver.web.xml import local_name, parse
 
 # WMS 1.3.0 does not define SERVICE for these, and clients leave it out (OGC 06-042, tables 8, 9).
 _WMS_ONLY = frozenset(
@@ -27,8 +29,29 @@ def router(handlers: Mapping[str, Handler]) -> APIRouter:
         """Answer any key-value service."""
         return await handlers[choose(Kvp(request.scope["query_string"]), handlers)](request)
 
+    async def post_ows(request: Request) -> Response:
+        """Answer a document, or parameters in a form."""
+        kvp = _of_body(await posted(request), request.scope["query_string"])
+        return await handlers[choose(kvp, handlers)](request)
+
     add_get(routes, "/ows", get_ows, response_class=Response)
+    routes.add_api_route("/ows", post_ows, methods=["POST"], response_class=Response)
     return routes
+
+
+def _of_body(body: bytes, query: bytes) -> Kvp:
+    """Return the parameters that tell which service a body is for.
+
+    Raises:
+        InvalidParameterError: It is a document that cannot be read.
+    """
+    if not is_xml(body):
+        return Kvp(query + b"&" + body)
+    try:
+        root = parse(body)
+    except ValueError as error:
+        raise InvalidParameterError(str(error)) from error
+    return Kvp.of([("service", root.get("service", "")), ("request", local_name(root))])
 
 
 def choose(kvp: Kvp, handlers: Mapping[str, Handler]) -> str:
