@@ -53,12 +53,12 @@ class Brush:
         """Of the target."""
         return self.box.width * self.box.height
 
-    def layer(self, program: Program) -> "_Layer":
+    def layer(self, program: Program) -> "DateLayer":
         """Return an empty layer of a program's values."""
-        return _Layer(self, program)
+        return DateLayer(self, program)
 
 
-class _Layer(CanvasTarget):
+class DateLayer(CanvasTarget):
     """Values of one date."""
 
     def __init__(self, brush: Brush, program: Program) -> None:
@@ -77,10 +77,17 @@ class _Layer(CanvasTarget):
         return np.equal(self.canvas.state.reshape(-1), output.DRAWN).view(np.uint8)
 
 
-class _AllDates(ABC):
-    """A target that every date may change."""
+class AllDates(ABC):
+    """A target that every date may change; dates are taken in one after the other."""
 
     def __init__(self, brush: Brush, program: Program, dates: Sequence[int]) -> None:
+        """Begin.
+
+        Args:
+            brush: What to draw with.
+            program: Of what is drawn of each date.
+            dates: Of every scene the number of its date, from 0; scenes of one follow one another.
+        """
         self._brush = brush
         self._program = program
         self._dates = dates
@@ -103,35 +110,40 @@ class _AllDates(ABC):
     def draw(self, number: int, scene: Drawable) -> None:
         """Draw one scene into the gaps of its date."""
         if self._dates[number] != self._date:
-            self._end_date()
+            self.end_date()
             self._date = self._dates[number]
         self._layer.draw(number, scene)
 
-    def values(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return values of all dates, (outputs, pixels), and 1 where there are some, (pixels,)."""
-        self._end_date()
-        return self._result()
-
-    def image(self) -> Image | None:
-        """Return the picture of all dates, None where no pixel has a value."""
-        return coloured(of_values(self._brush.painter), *self.values(), self._brush.box)
-
-    def _end_date(self) -> None:
+    def end_date(self) -> None:
+        """Take in the date that was drawn last."""
         if self._date >= 0 and self._layer.open < self._brush.pixels:
             self._add(self._layer)
             self._layer = self._brush.layer(self._program)
         self._date = -1
 
     @abstractmethod
-    def _add(self, layer: _Layer) -> None:
+    def _add(self, layer: DateLayer) -> None:
         """Take in a date."""
+
+
+class _Composed(AllDates):
+    """Values of which every date changes a part."""
+
+    def values(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return values of all dates, (outputs, pixels), and 1 where there are some, (pixels,)."""
+        self.end_date()
+        return self._result()
+
+    def image(self) -> Image | None:
+        """Return the picture of all dates, None where no pixel has a value."""
+        return coloured(of_values(self._brush.painter), *self.values(), self._brush.box)
 
     @abstractmethod
     def _result(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return values, (outputs, pixels), and 1 where there are some."""
 
 
-class _Folded(_AllDates):
+class _Folded(_Composed):
     """Mean, least, greatest or number of values: kept as they come."""
 
     def __init__(self, brush: Brush, dates: Sequence[int], compose: Compose) -> None:
@@ -140,7 +152,7 @@ class _Folded(_AllDates):
         self._total = np.zeros((self._program.outputs, brush.pixels))
         self._seen = np.zeros(brush.pixels, np.int32)
 
-    def _add(self, layer: _Layer) -> None:
+    def _add(self, layer: DateLayer) -> None:
         kind = _FOLDS.get(self._compose, reduce.MEAN)
         reduce.fold(kind, layer.values, layer.there, self._total, self._seen)
 
@@ -154,7 +166,7 @@ class _Folded(_AllDates):
         return self._total.astype(np.float32), there
 
 
-class _Median(_AllDates):
+class _Median(_Composed):
     """The median, for which all dates are kept."""
 
     def __init__(self, brush: Brush, dates: Sequence[int]) -> None:
@@ -169,7 +181,7 @@ class _Median(_AllDates):
         self._stack = np.empty(shape, np.float32)
         self._number = 0
 
-    def _add(self, layer: _Layer) -> None:
+    def _add(self, layer: DateLayer) -> None:
         row = self._stack[self._number].reshape(layer.values.shape)
         np.copyto(row, layer.values)
         row[:, layer.there == 0] = np.nan
@@ -183,7 +195,7 @@ class _Median(_AllDates):
         return values, (~np.isnan(values[0])).view(np.uint8)
 
 
-class _Best(_AllDates):
+class _Best(_Composed):
     """The picture of the date on which a program gives most."""
 
     def __init__(self, brush: Brush, dates: Sequence[int], best: Program) -> None:
@@ -194,7 +206,7 @@ class _Best(_AllDates):
         self._values = np.zeros((self._shown.outputs, brush.pixels), np.float32)
         self._there = np.zeros(brush.pixels, np.uint8)
 
-    def _add(self, layer: _Layer) -> None:
+    def _add(self, layer: DateLayer) -> None:
         there = layer.there.copy()
         (value,) = self._run(self._best, layer.values, there)
         shown = self._run(self._shown, layer.values, there)

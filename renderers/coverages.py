@@ -11,6 +11,7 @@ from renderers.image import Raster
 from renderers.job import CoverageJob, Left, Spent
 from renderers.mosaic import Mosaic, Mosaicker, Wanted
 from renderers.painter import values_painter
+from renderers.planes import prepared
 from renderers.together import together
 from styles.program import Program, select
 
@@ -60,6 +61,8 @@ async def coverage(job: CoverageJob, mosaic: Mosaicker, spent: Spent) -> Coverag
         SourceError: A source file could not be read.
         StyleError: More bands at once than a program takes.
     """
+    if job.program is not None and job.program.planes:
+        return await _of_planes(job, job.program, mosaic, spent)
     if job.rule.compose != "first":
         return await _of_dates(job, mosaic, spent)
     scaling = [_scaling(job, band) for band in job.bands]
@@ -142,6 +145,25 @@ def _first(job: CoverageJob, found: Mosaic, scaling: list[tuple[float, float]]) 
         tuple(offset for _, offset in scaling),
     )
     return Coverage(raster, found.source, found.complete)
+
+
+async def _of_planes(
+    job: CoverageJob, program: Program, mosaic: Mosaicker, spent: Spent
+) -> Coverage:
+    spent.target(job.geobox)
+    wanted = Wanted(job.scenes, program.bands, job.geobox, job.resampling)
+    work, seen, wide = prepared(program, wanted, job.rule, mosaic)
+
+    def finish(left: Left) -> tuple[NDArray[np.float32], NDArray[np.uint8], bool]:
+        return *work.values(seen.seen()), left.complete
+
+    values, there, complete = await mosaic.fill(wide, seen, spent, finish)
+    values[:, there == 0] = 0.0
+    shape = len(job.bands), job.geobox.height, job.geobox.width
+    valid = np.broadcast_to(there.view(np.bool_).reshape(shape[1:]), shape)
+    ones, zeros = (1.0,) * len(job.bands), (0.0,) * len(job.bands)
+    raster = Raster(values.reshape(shape), valid, job.bands, job.geobox, None, ones, zeros)
+    return Coverage(raster, None, complete)
 
 
 async def _of_dates(job: CoverageJob, mosaic: Mosaicker, spent: Spent) -> Coverage:

@@ -17,6 +17,7 @@ from renderers.masks import Screen
 from renderers.mosaic import IndexSaver, Mosaicker, Wanted
 from renderers.outlines import filled, stroked
 from renderers.paint import composite
+from renderers.planes import prepared
 from renderers.targets import CanvasTarget
 from renderers.together import together
 
@@ -174,15 +175,21 @@ class Renderer:
         """Draw the scenes of a layer; `end` is called with the picture and what it lacks."""
         style, rule, painters = layer.style, layer.rule, self._mosaic.painters
         painter = painters.of(style)
+        program, composed = style.program, rule.compose != "first"
         wanted = Wanted(
-            layer.scenes, needed(style.program, rule.best), box, style.resampling,
-            lenient=True, every=rule.compose != "first",
+            layer.scenes, needed(program, rule.best), box, style.resampling,
+            lenient=True, every=composed or program.over_time,
         )  # fmt: skip
+        if program.planes:
+            work, seen, wide = prepared(program, wanted, rule, self._mosaic)
+            return await self._mosaic.fill(
+                wide, seen, spent, lambda left: end(work.picture(painter, seen.seen()), left)
+            )
         screen = None
         if rule.clear is not None:
             wanted = wanted.seen_through(rule.clear)
             screen = Screen(rule.clear, box, painters)
-        if rule.compose == "first":
+        if not composed:
             canvas = Canvas(box, painter, painters)
             target = CanvasTarget(canvas, box, screen)
             return await self._mosaic.fill(

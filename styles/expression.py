@@ -1,11 +1,11 @@
 """Formulas: text such as `(nir - red) / (nir + red)` to a program, by an allow-list.
 
 The grammar is Python's for names, numbers, `+ - * / % **`, comparisons, `and or not`, `in (4, 5)`,
-and calls of the functions in `FUNCTIONS` and `COMPOSED`; everything else is refused. NumExpr's
-operators (those of TiTiler's formulas) mean the same as there: `& | ~` between conditions, and
-`& << >>` with a whole number on the bits of a value. Several outputs are separated by commas or
-semicolons. The text is only ever parsed, never run, and every bound is checked before a pixel is
-touched.
+and calls of the functions in `FUNCTIONS`, `COMPOSED` and `styles.planes`; everything else is
+refused. NumExpr's operators (those of TiTiler's formulas) mean the same as there: `& | ~` between
+conditions, and `& << >>` with a whole number on the bits of a value. Several outputs are separated
+by commas or semicolons. The text is only ever parsed, never run, and every bound is checked before
+a pixel is touched.
 """
 
 import ast
@@ -20,7 +20,8 @@ import numpy as np
 from styles import opcodes as op
 from styles.errors import StyleError
 from styles.machine import allocate
-from styles.program import Program
+from styles.planes import OVER_TIME, PASSES
+from styles.program import Plane, Program
 
 MAX_LENGTH: Final = 2000
 MAX_DEPTH: Final = 32
@@ -62,6 +63,7 @@ COMPOSED: Final[dict[str, tuple[int, int]]] = {
     "bit": (2, 2),
     "bits": (3, 3),
 }
+_CALLED: Final = frozenset((*FUNCTIONS, *COMPOSED, *PASSES, *OVER_TIME))
 #: Names that are numbers. There is only something to see where there is data, where the mask is 1.
 CONSTANTS: Final[dict[str, float]] = {"pi": math.pi, "nan": math.nan, "dataMask": 1.0}
 #: Bits of a value that float32 holds.
@@ -172,12 +174,14 @@ class _Graph:
         inputs: Band names met so far.
         constants: By the bits of their float32, so that 0.0 and -0.0 stay apart.
         nodes: (operation, operands) -> its value number, from 0.
+        planes: Inputs that are computed, by their keys.
     """
 
     names: Collection[str] | None
     inputs: dict[str, int] = field(default_factory=dict)
     constants: dict[bytes, int] = field(default_factory=dict)
     nodes: dict[tuple[int, ...], int] = field(default_factory=dict)
+    planes: dict[str, Plane] = field(default_factory=dict)
     start: int = 0
 
     @property
@@ -227,15 +231,19 @@ class _Graph:
     def band(self, node: ast.Name) -> int:
         if node.id in CONSTANTS and (self.names is None or node.id not in self.names):
             return self.constant(CONSTANTS[node.id], node)
-        if node.id in FUNCTIONS or node.id in COMPOSED:
+        if node.id in _CALLED:
             raise self.error(f"{node.id} is a function and needs arguments", node)
         if len(node.id) > MAX_NAME:
             raise self.error("the name of a band is too long", node)
         if self.names is not None and node.id not in self.names:
             raise self.error(f"there is no band {node.id}", node)
-        if len(self.inputs) == op.MAX_INPUTS and node.id not in self.inputs:
+        return self.input(node.id, node)
+
+    def input(self, name: str, node: ast.expr) -> int:
+        """Return the operand number of an input."""
+        if len(self.inputs) == op.MAX_INPUTS and name not in self.inputs:
             raise self.error(f"more than {op.MAX_INPUTS} bands", node)
-        return op.FIRST_INPUT + self.inputs.setdefault(node.id, len(self.inputs))
+        return op.FIRST_INPUT + self.inputs.setdefault(name, len(self.inputs))
 
     def number(self, node: ast.Constant, sign: float = 1.0) -> int:
         if type(node.value) not in (int, float):
@@ -371,14 +379,40 @@ class _Graph:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in COMPOSED:
             return self.composed(name, node, depth)
+        if name in PASSES or name in OVER_TIME:
+            return self.plane(name, node, depth)
         if name not in FUNCTIONS:
-            raise self.error(f"the functions are {', '.join((*FUNCTIONS, *COMPOSED))}", node)
+            raise self.error(f"the functions are {', '.join(sorted(_CALLED))}", node)
         kind, least, most = FUNCTIONS[name]
         self.check_arguments(name, node, least, most)
         values = [self.visit(argument, depth + 1) for argument in node.args]
         if kind in (op.MIN, op.MAX):
             return self.fold(kind, values, node)
         return self.emit(kind, tuple(values), node)
+
+    def plane(self, name: str, node: ast.Call, depth: int) -> int:
+        """Return the input that a pass or a reduction over dates computes."""
+        if node.keywords or not node.args:
+            raise self.error(f"{name} takes a value, and numbers", node)
+        inner = _Graph(self.names, start=self.start)
+        value = inner.visit(node.args[0], depth + 1)
+        numbers = tuple(self.written(argument) for argument in node.args[1:])
+        try:
+            plane = Plane(name, numbers, inner.program([value]))
+        except StyleError as error:
+            raise self.error(str(error), node) from None
+        self.planes[plane.key] = plane
+        return self.input(plane.key, node)
+
+    def written(self, node: ast.expr) -> float:
+        """Return a number that is written out, and no part of the arithmetic."""
+        sign, value = 1.0, node
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            sign, value = -1.0, node.operand
+        number = value.value if isinstance(value, ast.Constant) else None
+        if type(number) in (int, float) and abs(number) <= _LARGEST:  # type: ignore[arg-type]
+            return sign * float(number)  # type: ignore[arg-type]
+        raise self.error("expected a number", node)
 
     def composed(self, name: str, node: ast.Call, depth: int) -> int:
         """Return the value of a function that is made of operations."""
@@ -449,4 +483,5 @@ class _Graph:
             code=np.asarray(code, np.int32).reshape(-1, 5),
             constants=np.frombuffer(b"".join(self.constants), np.float32),
             results=np.asarray(places, np.int32),
+            planes=tuple(self.planes.values()),
         )

@@ -32,6 +32,12 @@ _LONGEST_TITLE: Final = 60
 _TRUTH: Final = frozenset(
     {op.LT, op.LE, op.GT, op.GE, op.EQ, op.NE, op.AND, op.OR, op.NOT}
 )  # fmt: skip
+_OF_PLANES: Final[dict[str, Range]] = {
+    "hillshade": (0.0, 1.0),
+    "slope": (0.0, 90.0),
+    "aspect": (0.0, 360.0),
+    "time_count": (0.0, 12.0),
+}
 #: Operations on numbers of classes, which must not be interpolated.
 _OF_CLASSES: Final = frozenset({op.EQ, op.NE})
 
@@ -133,9 +139,15 @@ def _colour(
 def _natural_range(program: Program) -> Range:
     """Return the range of one value, as far as its last operation tells."""
     result = int(program.results[0])
+    if result >= op.FIRST_INPUT:
+        known = {plane.key: plane.kind for plane in program.planes}
+        kind_of_plane = known.get(program.inputs[result - op.FIRST_INPUT], "")
+        return _OF_PLANES.get(kind_of_plane, DEFAULT_RANGE)
     kind = next((k for k, dst, *_ in reversed(program.code.tolist()) if dst == result), 0)
     return (0.0, 1.0) if kind in _TRUTH else DEFAULT_RANGE
 
 
 def _resampling(program: Program) -> Resampling:
-    return "nearest" if _OF_CLASSES.intersection(program.code[:, 0].tolist()) else "bilinear"
+    programs = [program, *(plane.program for plane in program.every_plane)]
+    kinds = {kind for each in programs for kind in each.code[:, 0].tolist()}
+    return "nearest" if _OF_CLASSES & kinds else "bilinear"

@@ -299,7 +299,7 @@ class Style:
     @property
     def bands(self) -> frozenset[str]:
         """Names of the bands it needs."""
-        return frozenset(self.program.inputs) | self.needs
+        return frozenset(self.program.bands) | self.needs
 
     def stretched(self, limits: Sequence[tuple[float, float]]) -> "Style":
         """Return the style with other limits of its colours, one pair per output.

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,47 @@ from numpy.typing import NDArray
 from styles import opcodes as op
 from styles.errors import StyleError
 from styles.machine import Code, lowered
+from styles.planes import MAX_PLANES, MAX_REACH, OVER_TIME, numbers_of, reach_of
+
+
+@dataclass(frozen=True)
+class Plane:
+    """An input of a program that is computed from a whole grid, or from all dates.
+
+    Attributes:
+        kind: See `styles.planes`.
+        numbers: Those that it takes, all of them.
+        program: What it is computed from; one output.
+
+    Raises:
+        StyleError: The numbers are out of their bounds, or dates are reduced that are already.
+    """
+
+    kind: str
+    numbers: tuple[float, ...]
+    program: "Program"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numbers", numbers_of(self.kind, self.numbers))
+        if self.over_time and self.program.over_time:
+            raise StyleError("what is of all dates has no dates any more")
+        if self.program.outputs != 1:
+            raise StyleError(f"{self.kind} takes one value")
+
+    @property
+    def key(self) -> str:
+        """Its name among the inputs of a program; no band is called so."""
+        return f"{self.kind}{self.numbers}:{self.program.digest}"
+
+    @property
+    def over_time(self) -> bool:
+        """Whether it is made of all dates."""
+        return self.kind in OVER_TIME
+
+    @property
+    def reach(self) -> int:
+        """How many pixels of bands it looks away from a pixel."""
+        return reach_of(self.kind, self.numbers) + self.program.reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +61,12 @@ class Program:
     Everything is checked here, once, because the kernel that runs it checks nothing.
 
     Attributes:
-        inputs: Band names, common (`red`) or the product's own (`B04`), in the order in which
-            their pixels are passed.
+        inputs: Band names, common (`red`) or the product's own (`B04`), and keys of `planes`, in
+            the order in which their pixels are passed.
         code: int32, shape (instructions, 5), read-only; see `styles.opcodes`.
         constants: float32, shape (constants,), read-only.
         results: int32, shape (outputs,), the operand number of each output, read-only.
+        planes: Those inputs that are computed.
         digest: Of all of the above, 32 hexadecimal digits; part of cache keys.
 
     Raises:
@@ -35,6 +77,7 @@ class Program:
     code: NDArray[np.int32]
     constants: NDArray[np.float32]
     results: NDArray[np.int32]
+    planes: tuple[Plane, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +96,31 @@ class Program:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    @functools.cached_property
+    def bands(self) -> tuple[str, ...]:
+        """Names of all bands that are read, also for what is computed."""
+        computed = {plane.key for plane in self.planes}
+        names = [name for name in self.inputs if name not in computed]
+        for plane in self.planes:
+            names += plane.program.bands
+        return tuple(dict.fromkeys(names))
+
+    @functools.cached_property
+    def every_plane(self) -> tuple[Plane, ...]:
+        """All that is computed, at every depth; each before what it is computed into."""
+        found = dict.fromkeys(p for plane in self.planes for p in plane.program.every_plane)
+        return tuple(dict.fromkeys((*found, *self.planes)))
+
+    @property
+    def over_time(self) -> bool:
+        """Whether it needs all dates at once."""
+        return any(plane.over_time for plane in self.every_plane)
+
+    @functools.cached_property
+    def reach(self) -> int:
+        """How many pixels around a pixel it needs."""
+        return max((plane.reach for plane in self.planes), default=0)
 
     @property
     def outputs(self) -> int:
@@ -75,6 +143,14 @@ class Program:
                 raise StyleError(f"{count} {what}: {least} to {most} are allowed")
         if len(set(self.inputs)) != len(self.inputs):
             raise StyleError("a band is named twice as an input")
+        if not {plane.key for plane in self.planes} <= set(self.inputs):
+            raise StyleError("what is computed is no input")
+        if len(self.bands) > op.MAX_INPUTS:
+            raise StyleError(f"more than {op.MAX_INPUTS} bands")
+        if len(self.every_plane) > MAX_PLANES:
+            raise StyleError(f"more than {MAX_PLANES} passes and reductions over dates")
+        if self.reach > MAX_REACH:
+            raise StyleError(f"passes look more than {MAX_REACH} pixels away")
 
     def _check_code(self) -> None:
         written: set[int] = set()
@@ -132,13 +208,17 @@ def renamed(program: Program, names: Mapping[str, str]) -> Program:
         program: The arithmetic.
         names: New names by old ones; those that are not in it stay.
     """
-    wanted = [names.get(name, name) for name in program.inputs]
-    inputs = tuple(dict.fromkeys(wanted))
-    if inputs == program.inputs:
+    if all(names.get(name, name) == name for name in program.bands):
         return program
+    planes = {p.key: replace(p, program=renamed(p.program, names)) for p in program.planes}
+    wanted = [
+        planes[name].key if name in planes else names.get(name, name) for name in program.inputs
+    ]
+    inputs = tuple(dict.fromkeys(wanted))
     # Operand numbers below the inputs stay as they are.
     new = np.arange(op.FIRST_INPUT + len(wanted), dtype=np.int32)
     new[op.FIRST_INPUT :] = [op.FIRST_INPUT + inputs.index(name) for name in wanted]
     code = program.code.copy()
     code[:, 2:] = new[code[:, 2:]]
-    return Program(inputs, code, program.constants, new[program.results])
+    kept = tuple({plane.key: plane for plane in planes.values()}.values())
+    return Program(inputs, code, program.constants, new[program.results], kept)

@@ -92,3 +92,61 @@ def evaluate(program: Program, inputs: Float32Array) -> Float32Array:
             arguments = [values[number] for number in operands[: op.ARITY[kind]]]
             values[dst] = _OPERATIONS[kind](*arguments)
     return np.stack([values[number] for number in program.results.tolist()])
+
+
+def relief(
+    kind: str,
+    height: Float32Array,
+    across: Float32Array,
+    down: Float32Array,
+    numbers: tuple[float, ...] = (),
+) -> Float32Array:
+    """Compute slope, aspect or hillshade, see `styles.planes`.
+
+    Args:
+        kind: Of `styles.planes.PASSES`.
+        height: Metres, shape (rows, columns).
+        across: Metres from a pixel to the next one in its row.
+        down: To the next one in its column.
+        numbers: Of the pass.
+
+    Returns:
+        float32, same shape; NaN where a neighbour is missing.
+    """
+    padded = np.pad(height.astype(np.float64), 1, constant_values=np.nan)
+    rows, columns = height.shape
+    near = {
+        (r, c): padded[1 + r : 1 + r + rows, 1 + c : 1 + c + columns]
+        for r in (-1, 0, 1)
+        for c in (-1, 0, 1)
+    }
+    weights = {-1: 1.0, 0: 2.0, 1: 1.0}
+    exaggeration = numbers[2] if numbers else 1.0
+    east, south = np.zeros(height.shape), np.zeros(height.shape)
+    for k, weight in weights.items():
+        east += weight * (near[k, 1] - near[k, -1])
+        south += weight * (near[1, k] - near[-1, k])
+    east *= exaggeration / (8.0 * across)
+    south *= exaggeration / (8.0 * down)
+    steep = np.hypot(east, south)
+    if kind == "slope":
+        out = np.degrees(np.arctan(steep))
+    elif kind == "aspect":
+        out = np.where(steep == 0.0, np.nan, np.degrees(np.arctan2(-east, south)) % 360.0)
+    else:
+        azimuth, altitude = np.radians(numbers[:2])
+        toward = np.cos(altitude) * (south * np.cos(azimuth) - east * np.sin(azimuth))
+        light = (np.sin(altitude) + toward) / np.sqrt(1.0 + steep**2)
+        out = np.where(light < 0.0, 0.0, light)
+    return np.where(np.isnan(height), np.nan, out).astype(np.float32)
+
+
+def focal_mean(values: Float32Array, width: int) -> Float32Array:
+    """Return the mean of the values in windows of `width` pixels; NaN where the middle has none."""
+    reach = width // 2
+    padded = np.pad(values.astype(np.float64), reach, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (width, width))
+    known = ~np.isnan(windows)
+    total = np.where(known, windows, 0.0).sum(axis=(2, 3))
+    mean = total / np.maximum(known.sum(axis=(2, 3)), 1)
+    return np.where(np.isnan(values), np.nan, mean).astype(np.float32)

@@ -108,7 +108,7 @@ def styles_ls(as_json: AsJson = False) -> None:
         return
     table = Table("id", "title", "bands", box=None)
     for style in styles:
-        table.add_row(style.id, style.title, ", ".join(style.program.inputs))
+        table.add_row(style.id, style.title, ", ".join(style.program.bands))
     out.print(table)
 
 

@@ -102,6 +102,9 @@ def whole_rule(
     if not best:
         return rule
     decides = styles.style(collection, best).program
+    if decides.planes:
+        message = f"style {best} computes on grids or dates itself, and cannot decide"
+        raise InvalidParameterError(message, parameter="mosaic")
     if decides.outputs != 1:
         message = f"style {best} has more than one value, of which none is the greatest"
         raise InvalidParameterError(message, parameter="mosaic")
@@ -124,8 +127,12 @@ def check_values(rule: MosaicRule, style: Style) -> None:
     """Refuse a rule by which a style's program has no values.
 
     Raises:
-        InvalidParameterError: They are codes of classes, and dates of them are composed.
+        InvalidParameterError: They are codes of classes, and dates of them are composed; or the
+            formula says itself what becomes of neighbours or dates.
     """
+    if rule.compose != "first" and style.program.planes:
+        message = f"style {style.id} computes on grids or dates itself, and takes no such mosaic"
+        raise InvalidParameterError(message, parameter="mosaic")
     if composes(rule) and isinstance(style.colour, ClassColour):
         message = f"style {style.id} shows classes, of which there is no {rule.compose}"
         raise InvalidParameterError(message, parameter="mosaic")

@@ -485,6 +485,9 @@ class Pipeline:
         collection = await self._catalogue.collection(request.collection)
         style = None if request.style is None else self._styles.style(collection, request.style)
         program = None if style is None else style.program
+        if program is not None and program.planes:
+            message = "what looks at neighbours or at all dates has no value at a single point"
+            raise InvalidParameterError(message, parameter="expression")
         wanted = request.bands if program is None else program.inputs
         times, rule = self._ruled(collection, request.time, request.mosaic)
         bands = composed_bands(collection, wanted, rule)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from styles import opcodes as op
 from styles.errors import StyleError
 from styles.expression import compile_formula, compile_intervals
+from styles.program import renamed
 from styles.reference import evaluate
 
 NAMES = ("red", "nir", "B04", "b1")
@@ -265,7 +266,8 @@ HOSTILE = st.one_of(
             [
                 *"(),;.[{*-_\\'\n\t",
                 *("nir", "**", "1e9", "0x", "where(", "abs("),
-                *("not ", "and ", "if ", "else ", "lambda ", "for "),
+                *("not ", "and ", "if ", "else ", "lambda ", "for ", "in "),
+                *("slope(", "time_max(", "focal_mean(", "bits(", "3", "&", "|", "~", ">>", "%"),
             ]
         ),
         max_size=300,
@@ -362,3 +364,67 @@ def test_intervals_number_from_one_and_the_last_counts():
         compile_intervals("a", [(0, 1)] * 33)
     with pytest.raises(StyleError, match="one value"):
         compile_intervals("a, b", [(0, 1)])
+
+
+def test_what_is_computed_is_an_input_of_its_own():
+    program = compile_formula("hillshade(dem, 90) * red + time_max(nir - red) - hillshade(dem, 90)")
+    kinds = [plane.kind for plane in program.planes]
+    assert kinds == ["hillshade", "time_max"]
+    assert program.planes[0].numbers == (90.0, 45.0, 1.0)
+    assert program.bands == ("red", "dem", "nir")
+    assert program.over_time
+    assert program.reach == 1
+    assert len(program.inputs) == 3
+    same = compile_formula("hillshade(dem, 90, 45)*red + time_max(nir - red) - hillshade(dem, 90)")
+    assert same == program
+    assert compile_formula("hillshade(dem, 91)") != compile_formula("hillshade(dem, 90)")
+    assert compile_formula("time_max(nir)") != compile_formula("time_min(nir)")
+    assert compile_formula("time_max(nir)") != compile_formula("time_max(red)")
+    deep = compile_formula("focal_mean(time_mean(slope(dem)), 7)")
+    assert (deep.reach, deep.bands, deep.over_time) == (4, ("dem",), True)
+
+
+def test_bands_of_what_is_computed_are_renamed():
+    program = compile_formula("slope(DEM_b1) + slope(DEM) + DEM - x")
+    found = renamed(program, {"DEM_b1": "DEM"})
+    assert found.bands == ("DEM", "x")
+    assert len(found.planes) == 1
+    assert found == renamed(
+        compile_formula("slope(DEM) + slope(DEM_b1) + DEM_b1 - x"), {"DEM_b1": "DEM"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "word"),
+    [
+        ("1 + slope()", 4, "takes a value"),
+        ("slope(dem, 3)", 0, "at most 0 numbers"),
+        ("slope(x=dem)", 0, "takes a value"),
+        ("hillshade(dem, 315, 91)", 0, "altitude is 0 to 90"),
+        ("hillshade(dem, red)", 15, "expected a number"),
+        ("hillshade(dem, 1, 2, 3, 4)", 0, "at most 3 numbers"),
+        ("focal_mean(dem)", 0, "needs the width"),
+        ("focal_mean(dem, 4)", 0, "odd"),
+        ("focal_mean(dem, 33)", 0, "3 to 31"),
+        ("focal_mean(dem, nan)", 16, "expected a number"),
+        ("time_max(1)", 0, "names no band"),
+        ("time_max(time_min(a))", 0, "no dates any more"),
+        ("time_max(slope(time_min(a)))", 0, "no dates any more"),
+        ("time_max(a, 1)", 0, "at most 0 numbers"),
+        ("time_max", 0, "is a function"),
+        ("focal_mean(focal_mean(focal_mean(a, 31), 31), 31)", -1, "32 pixels"),
+        ("+".join(f"time_max(a*{k})" for k in range(9)), -1, "more than 8"),
+        (
+            "time_max("
+            + "+".join(f"a{k}" for k in range(10))
+            + ")+"
+            + "+".join(f"b{k}" for k in range(10)),
+            -1,
+            "more than 16 bands",
+        ),
+    ],
+)
+def test_bounds_of_what_is_computed(text, position, word):
+    with pytest.raises(StyleError, match=word) as caught:
+        compile_formula(text)
+    assert caught.value.position == position

@@ -141,7 +141,7 @@ def _summary(style: Style) -> dict[str, Any]:
         "description": style.description,
         "kind": style.legend.kind,
         "unit": style.unit,
-        "bands": list(style.program.inputs),
+        "bands": list(style.program.bands),
         "formula": style.formula,
     }
 
