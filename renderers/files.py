@@ -490,6 +490,5 @@ def grid_of(asset: BandAsset, file: OpenFile) -> SourceGrid | None:
 
 def unpinned(asset: BandAsset) -> BandAsset:
     """Return the asset without its stored index and ETag, to be looked at anew."""
-    window = asset.ref.window
-    ref = replace(asset.ref, etag=None, size=None if window is None else window[1])
+    ref = replace(asset.ref, etag=None, size=asset.ref.inside)
     return replace(asset, ref=ref, index=None, reader="")

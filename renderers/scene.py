@@ -21,6 +21,8 @@ class ObjectRef:
         part: What is read of a file that holds several rasters: the variable of a NetCDF file, with
             its groups, and `[i,j]` for one slice of its leading dimensions; "" leaves it to the
             reader.
+        unpacked: Bytes of the content where the window holds it deflated, else None; `size` is
+            then the same.
     """
 
     store: str
@@ -29,6 +31,12 @@ class ObjectRef:
     size: int | None = None
     window: tuple[int, int] | None = None
     part: str = ""
+    unpacked: int | None = None
+
+    @property
+    def inside(self) -> int | None:
+        """Bytes of a file inside the object, None where it is the object itself."""
+        return self.unpacked if self.unpacked is not None or self.window is None else self.window[1]
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -37,6 +45,8 @@ class ObjectRef:
         # NUL, which no address may hold: no other object's path reads like this
         if self.window is not None:
             path = f"{path}\0{self.window[0]}+{self.window[1]}"
+        if self.unpacked is not None:
+            path = f"{path}:{self.unpacked}"
         if self.part:
             path = f"{path}\0\0{self.part}"
         return self.store, path, self.etag or ""

@@ -60,7 +60,9 @@ DISK_THREADS = 16
 
 #: A member of an archive with its place in it, as `member_href` writes it.
 _MEMBER = re.compile(
-    r"(?P<archive>[^#]+\.zip)!/[^#]*#(?P<first>[0-9]{1,15})\+(?P<length>[0-9]{1,15})", re.IGNORECASE
+    r"(?P<archive>[^#]+\.zip)!/[^#]*#(?P<first>[0-9]{1,15})\+(?P<length>[0-9]{1,15})"
+    r"(?::(?P<unpacked>[0-9]{1,15}))?",
+    re.IGNORECASE,
 )
 #: A variable of a NetCDF file, as `part_href` writes it.
 _PART = re.compile(r"(?P<file>.+)#variable=(?P<part>[^#]+)")
@@ -263,6 +265,10 @@ class ByteSource:
         """Return this source with size and ETag filled in, asking the store where needed."""
         if self.ref.etag is not None and self.ref.size is not None:
             return self
+        return await self.repinned()
+
+    async def repinned(self) -> "ByteSource":
+        """Return this source with the ETag that the object has now."""
         meta = await self.head()
         return self._as_of(meta.etag, meta.size)
 
@@ -419,9 +425,21 @@ class StoreRegistry:
     """
 
     def __init__(
-        self, stores: Sequence[StoreOptions] = (), policy: StorePolicy | None = None
+        self,
+        stores: Sequence[StoreOptions] = (),
+        policy: StorePolicy | None = None,
+        unpack: "Callable[[ByteSource, int], ByteSource] | None" = None,
     ) -> None:
+        """Open nothing yet.
+
+        Args:
+            stores: Those that need more than their address.
+            policy: What may be reached.
+            unpack: Returns the content of a deflated member of an archive, from its stored bytes
+                and the content's size; None refuses such members.
+        """
         self.policy = policy or StorePolicy()
+        self._unpack = unpack
         self._options = sorted(stores, key=lambda s: len(s.prefix), reverse=True)
         self._stores: dict[str, Any] = {}
         # Reads of a network mount that hangs hold their threads, and no others.
@@ -457,7 +475,9 @@ class StoreRegistry:
         if member is not None:
             first, length = int(member["first"]), int(member["length"])
             archive = self.resolve(member["archive"])
-            return replace(archive, size=length, window=(first, length))
+            unpacked = None if member["unpacked"] is None else int(member["unpacked"])
+            size = length if unpacked is None else unpacked
+            return replace(archive, size=size, window=(first, length), unpacked=unpacked)
         try:
             parts = urlsplit(href)
         except ValueError as error:
@@ -490,8 +510,16 @@ class StoreRegistry:
 
         Raises:
             SourceForbiddenError: Its store is not configured here (any more).
+            SourceUnsupportedError: A deflated member of an archive that is not unpacked here.
         """
-        return ByteSource(self, self._store(ref.store), ref)
+        store = self._store(ref.store)
+        if ref.unpacked is None or ref.window is None:
+            return ByteSource(self, store, ref)
+        if self._unpack is None:
+            message = "compressed inside the archive; repack that without compression (zip -0)"
+            raise SourceUnsupportedError(message)
+        packed = replace(ref, size=ref.window[1], unpacked=None)
+        return self._unpack(ByteSource(self, store, packed), ref.unpacked)
 
     async def list_folder(self, href: str) -> list[str]:
         """List the addresses of all objects below a folder, in no promised order."""
@@ -588,16 +616,20 @@ def part_href(file: str, part: str) -> str:
     return f"{file}#variable={quote(part, safe='/[],')}"
 
 
-def member_href(archive: str, member: str, first: int, length: int) -> str:
-    """Return the address of a file that lies uncompressed inside a ZIP archive.
+def member_href(
+    archive: str, member: str, first: int, length: int, unpacked: int | None = None
+) -> str:
+    """Return the address of a file that lies inside a ZIP archive.
 
     Args:
         archive: Address of the archive.
         member: Its name there, for people: the place alone is read.
         first: First byte of its content in the archive.
-        length: Bytes of its content.
+        length: Bytes of its content there.
+        unpacked: Bytes of its content where it is deflated, None where it lies as it is.
     """
-    return f"{archive}!/{member}#{first}+{length}"
+    place = f"{archive}!/{member}#{first}+{length}"
+    return place if unpacked is None else f"{place}:{unpacked}"
 
 
 def href_of_path(path: Path) -> str:

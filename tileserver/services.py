@@ -11,9 +11,12 @@ from renderers.encoders.registry import default_encoders
 from renderers.files import FileCache, OpenFile
 from renderers.pyramids.folder import PyramidFolder
 from renderers.pyramids.pyramids import Pyramids
+from renderers.readers.gdal import COPY_QUOTA
 from renderers.readers.registry import ReaderRegistry, default_registry
+from renderers.readers.spool import Spool
 from renderers.scene import Scene
 from renderers.stores import StoreOptions, StorePolicy, StoreRegistry
+from renderers.unpacked import Unpacker
 from renderers.warmup import warm_up
 from styles.registry import StyleRegistry
 from tileserver.adhoc.allowed import AllowedAddresses
@@ -69,7 +72,9 @@ def open_stores(settings: Settings) -> StoreRegistry:
         connect_timeout=settings.store_connect_timeout,
         retries=settings.store_retries,
     )
-    return StoreRegistry([store_options(store) for store in settings.stores], policy)
+    spool = Spool(settings.cache_dir / "spool", limit=settings.spool_bytes, quota=COPY_QUOTA)
+    options = [store_options(store) for store in settings.stores]
+    return StoreRegistry(options, policy, Unpacker(spool))
 
 
 def open_tools(settings: Settings) -> Tools:

@@ -109,7 +109,9 @@ class Settings(BaseSettings):
         "it reads them whole.",
     )
     spool_bytes: int = Field(
-        2048 * MB, ge=0, description="Largest remote file that is copied whole for GDAL."
+        2048 * MB,
+        ge=0,
+        description="Largest file that is copied whole: for GDAL, or unpacked from a ZIP archive.",
     )
 
     # Limits

@@ -15,8 +15,12 @@ SAFE = "S2A_MSIL1C_20180101T105441_N0206_R051_T31TDH_20180101T124911.SAFE"
 
 @pytest.fixture
 def packed(shared, tmp_path):
+    return pack(shared, tmp_path, zipfile.ZIP_STORED)
+
+
+def pack(shared, tmp_path, how):
     folder = shared / "data/sentinel2"
-    with zipfile.ZipFile(tmp_path / "product.zip", "w", zipfile.ZIP_STORED) as out:
+    with zipfile.ZipFile(tmp_path / "product.zip", "w", how) as out:
         for file in sorted((folder / SAFE).rglob("*")):
             if file.is_file():
                 out.write(file, str(file.relative_to(folder)))
@@ -71,3 +75,32 @@ async def test_in_a_bucket(packed, s3, tmp_path):
             pictures.append(answer.content)
     assert pictures[0] == pictures[1]
     assert len(set(pictures[0])) > 100
+
+
+async def test_a_packed_one_in_a_bucket_is_unpacked_once(shared, s3, tmp_path):
+    packed = pack(shared, tmp_path, zipfile.ZIP_DEFLATED)
+    await obstore.put_async(s3.store("private"), "deflated/product.zip", packed.read_bytes())
+    stores = both_buckets(s3.endpoint, READER)
+    pictures = []
+    z, x, y = tile_at(2.3, 42.8, 10)
+    outside = make_settings(tmp_path / "outside", file_roots=[shared])
+    inside = make_settings(tmp_path / "inside", stores=stores)
+    hrefs = str(shared / "data/sentinel2" / SAFE), "s3://private/deflated/"
+    for settings, href in zip((outside, inside), hrefs, strict=True):
+        (outcome,) = await fill(settings, [href])
+        assert outcome.status == "added", outcome
+        async with running(settings) as server:
+            before = server.services.stores.bytes_read
+            for name in ("B01", "sun_zenith"):
+                path = f"/tiles/sentinel-2-l1c/{name}/WebMercatorQuad/{z}/{x}/{y}.png"
+                answer = await server.get(path)
+                assert answer.status_code == 200
+                pictures.append(answer.content)
+            read = server.services.stores.bytes_read - before
+    assert read == 0  # from the copy that was made when it was added
+    assert pictures[:2] == pictures[2:]
+    small = make_settings(tmp_path / "small", stores=stores, spool_bytes=1_000_000)
+    (outcome,) = await fill(small, ["s3://private/deflated/"])
+    assert outcome.status == "skipped"
+    assert "B01.jp2" in outcome.reason
+    assert "too large to be unpacked" in outcome.reason

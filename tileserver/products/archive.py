@@ -1,5 +1,7 @@
 """ZIP archives as folders: members that are stored as they are can be read where they lie.
 
+Deflated members are read from copies that are unpacked once, see `renderers.unpacked`.
+
 Source: APPNOTE.TXT 6.3, sections 4.3.7 (local header) and 4.3.12 (central directory). The directory
 is parsed by `zipfile` over the archive's last bytes.
 """
@@ -23,6 +25,7 @@ _TAIL = 128 * 1024
 _DIRECTORY_LIMIT = 16 * 1024 * 1024
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 1
+_UNUSUAL = "packed in the archive in an unusual way; repack that without compression (zip -0)"
 
 
 def may_be_archive(href: str) -> bool:
@@ -103,16 +106,17 @@ class Archive:
         """Return the address under which a member is read without the directory.
 
         Raises:
-            SourceUnsupportedError: It is compressed or encrypted.
+            SourceUnsupportedError: It is encrypted, or packed in another way than deflated.
             SourceCorruptError: There is none of that name, or directory and content disagree.
         """
         member = self._member(name)
-        if member.compress_type != zipfile.ZIP_STORED:
-            message = "compressed inside the archive; repack that without compression (zip -0)"
-            raise SourceUnsupportedError(message, detail=name)
         first = await self._begin(member)
-        # the name is for people, and `#` begins the place
-        return member_href(self.href, name.replace("#", "_"), first, member.file_size)
+        told = name.replace("#", "_")  # the name is for people, and `#` begins the place
+        if member.compress_type == zipfile.ZIP_STORED:
+            return member_href(self.href, told, first, member.file_size)
+        if member.compress_type != zipfile.ZIP_DEFLATED:
+            raise SourceUnsupportedError(_UNUSUAL, detail=name)
+        return member_href(self.href, told, first, member.compress_size, member.file_size)
 
     async def content(self, name: str, limit: int, *, cut: bool = False) -> bytes:
         """Return a member's content, also of a compressed one, or with `cut` its beginning.
@@ -131,7 +135,7 @@ class Archive:
         if member.compress_type == zipfile.ZIP_STORED:
             return data[:limit]
         if member.compress_type != zipfile.ZIP_DEFLATED:
-            raise SourceUnsupportedError("a member of the archive is packed in an unusual way")
+            raise SourceUnsupportedError(_UNUSUAL)
         try:
             content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, limit)
         except zlib.error as error:

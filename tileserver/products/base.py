@@ -189,7 +189,7 @@ class Access:
         """Return the address that the catalogue keeps: a member of an archive with its place.
 
         Raises:
-            SourceUnsupportedError: The member is compressed.
+            SourceUnsupportedError: The member is packed in a way that is not read.
             SourceError: Other kinds, by what the store answered.
         """
         inside = archive.split(href)

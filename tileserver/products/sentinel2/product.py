@@ -94,9 +94,7 @@ class Sentinel2Product:
         for granule in metadata.granules:
             document = _tile_document(granule, found, folder)
             tile = parse_tile(await access.document(document))
-            angles = (
-                [angles_of(document)] if tile.angles and await _in_place(document, access) else []
-            )
+            angles = [angles_of(document)] if tile.angles else []
             items.append(_item(metadata, granule, tile, found, angles))
         return [placed(item, TEMPLATES[metadata.level], hints) for item in items]
 
@@ -154,15 +152,6 @@ def _images(granule: GranuleEntry, found: Mapping[str, str]) -> dict[str, tuple[
         if band not in best or resolution < best[band][1]:
             best[band] = (href, resolution)
     return best
-
-
-async def _in_place(document: str, access: Access) -> bool:
-    """Tell whether a document can be read again where it lies, and not packed in an archive."""
-    try:
-        await access.address(document)
-    except SourceUnsupportedError:
-        return False
-    return True
 
 
 def _item(
