@@ -1,6 +1,7 @@
 """Footprints through the whole application: as a style of every layer, and as GeoJSON."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,23 @@ async def test_what_tells_of_layers_tells_of_the_style(dated):
         assert median.content == (await app.get(tile_url(OUTER, "footprints"))).content
         one = await app.get(tile_url(OUTER, "footprints", query="?mosaic=dates:1"))
         assert one.headers[DAYS] == "2024-06-10"
+
+
+async def test_a_collection_may_list_the_style_elsewhere(dated):
+    async with running(dated.settings) as app:
+        local = app.services.catalogue.local
+        collection = await local.collection("heights")
+        before = [s["id"] for s in (await app.get("/api/collections/heights")).json()["styles"]]
+        assert before[-1] == "footprints"
+        assert before.count("footprints") == 1
+        await local.put_collection(replace(collection, styles=("footprints", *before[:-1])))
+        listed = (await app.get("/api/collections/heights")).json()
+        assert [s["id"] for s in listed["styles"]] == ["footprints", *before[:-1]]
+        assert listed["default_style"] == "footprints"
+        first = await app.get(tile_url(OUTER, "default"))
+        assert first.content == (await app.get(tile_url(OUTER, "footprints"))).content
+        await local.put_collection(replace(collection, styles=()))
+        assert (await app.get(tile_url(OUTER, "default"))).content == first.content
 
 
 async def test_a_new_image_makes_a_new_picture(dated):

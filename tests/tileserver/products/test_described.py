@@ -202,6 +202,14 @@ def test_what_is_no_description_at_all(data):
         parse_description(data, "a.yaml")
 
 
+def test_the_footprints_may_be_anywhere_among_the_styles():
+    text = WHOLE.replace("styles:\n", "styles:\n  - footprints\n", 1)
+    assert parse_description(text.encode(), "a.yaml").style_ids[0] == "footprints"
+    own = WHOLE.replace("- id: lai", "- id: footprints", 1)
+    with pytest.raises(SourceCorruptError, match="that of the images' outlines"):
+        parse_description(own.encode(), "a.yaml")
+
+
 def test_classes_and_times():
     text = """\
 collection: cover

@@ -24,6 +24,7 @@ from renderers.errors import SourceCorruptError
 from styles.errors import StyleError
 from styles.registry import StyleRegistry, from_definition
 from styles.yamltext import Lines, line_of, read_yaml
+from tileserver import footprints
 from tileserver.catalogue.base import BandInfo, ClassInfo
 from tileserver.catalogue.documents import parse_instant
 from tileserver.dimensions import parse_ranges
@@ -242,14 +243,18 @@ class Description(_Part):
         for place, entry in enumerate(self.styles):
             where = f"styles[{place}]"
             try:
-                if isinstance(entry, str):
+                if entry == footprints.STYLE.id:
+                    style = footprints.STYLE
+                elif isinstance(entry, str):
                     style = library.get(entry)
                 else:
                     style = from_definition(entry, library)
             except StyleError as error:
                 raise ValueError(f"{where}: {error}") from error
+            if style.id == footprints.STYLE.id and style is not footprints.STYLE:
+                raise ValueError(f"{where}: the id {style.id} is that of the images' outlines")
             lacking = sorted(style.bands - self.band_names)
-            if lacking:
+            if lacking and style is not footprints.STYLE:
                 raise ValueError(f"{where}: there is no band {lacking[0]}")
             if style.id in seen:
                 raise ValueError(f"{where}: the id {style.id} is used twice")
