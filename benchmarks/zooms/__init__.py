@@ -1,0 +1,1 @@
+"""Far zooms over a catalogue of thousands of scenes, in process, without HTTP."""
