@@ -55,6 +55,31 @@ class StyleRegistry:
                 styles[style.id] = style
         return StyleRegistry(styles.values())
 
+    @staticmethod
+    def load(folder: Path | None) -> "StyleRegistry":
+        """Return the shipped styles with those of the YAML files in a folder.
+
+        Files are read in the order of their names; styles may extend those before them, and one
+        with the id of another takes its place.
+
+        Args:
+            folder: The folder, None for the shipped styles alone.
+
+        Raises:
+            StyleError: A file is wrong, or cannot be read.
+        """
+        registry = StyleRegistry.load_library()
+        if folder is None:
+            return registry
+        styles = {s.id: s for s in registry}
+        try:
+            files = sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml"))
+            for path in files:
+                styles |= {s.id: s for s in load_file(path, styles)}
+        except OSError as error:
+            raise StyleError(f"{Path(error.filename or folder).name}: {error.strerror}") from error
+        return StyleRegistry(styles.values())
+
     def __iter__(self) -> Iterator[Style]:
         return iter(self._styles.values())
 

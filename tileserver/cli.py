@@ -10,10 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from styles.errors import StyleError
+from styles.registry import StyleRegistry
 from tileserver.commands import demo as demo_command
 from tileserver.commands import doctor as doctor_command
 from tileserver.commands import serving
 from tileserver.commands.catalogue import app as catalogue_app
+from tileserver.commands.styles import app as styles_app
 from tileserver.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(
@@ -21,7 +24,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-styles_app = typer.Typer(help="Styles.", no_args_is_help=True)
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(styles_app, name="styles")
 out = Console()
@@ -42,10 +44,20 @@ def settings_or_exit(**overrides: object) -> Settings:
         raise typer.Exit(2) from error
 
 
+def _check_styles(settings: Settings) -> None:
+    """Read the folder of styles; on an error say it and leave with status 2."""
+    try:
+        StyleRegistry.load(settings.styles_dir)
+    except StyleError as error:
+        err.print(f"styles_dir: {error}", style="red", highlight=False)
+        raise typer.Exit(2) from error
+
+
 @app.command()
 def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None:
     """Serve the catalogue."""
     settings = settings_or_exit(host=host, port=port, workers=workers)
+    _check_styles(settings)
     raise typer.Exit(serving.serve(settings))
 
 
@@ -69,6 +81,7 @@ def demo(
 ) -> None:
     """Make the demo catalogue (the first time) and serve it."""
     settings = settings_or_exit(host=host, port=port)
+    _check_styles(settings)
     options = demo_command.DemoOptions(tuple(data or ()), size, online)
     prepared = demo_command.prepare(settings, options, out)
     if not prepare_only:
@@ -91,25 +104,6 @@ def doctor(as_json: AsJson = False) -> None:
             table.add_row(mark, finding.what, finding.text)
         out.print(table)
     raise typer.Exit(1 if any(f.state == "wrong" for f in findings) else 0)
-
-
-@styles_app.command("ls")
-def styles_ls(as_json: AsJson = False) -> None:
-    """List the styles of the library."""
-    from styles.registry import StyleRegistry  # noqa: PLC0415 - reading the library costs 50 ms
-
-    styles = list(StyleRegistry.load_library())
-    if as_json:
-        rows = [
-            {"id": s.id, "title": s.title, "description": s.description, "bands": sorted(s.bands)}
-            for s in styles
-        ]
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
-        return
-    table = Table("id", "title", "bands", box=None)
-    for style in styles:
-        table.add_row(style.id, style.title, ", ".join(style.program.bands))
-    out.print(table)
 
 
 def main() -> None:

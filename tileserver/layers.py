@@ -1,5 +1,6 @@
 """Which styles a collection has, and what its layer is to clients."""
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from styles.registry import StyleRegistry, from_definition
 from tileserver import footprints
 from tileserver.catalogue.base import Collection
 from tileserver.errors import InvalidParameterError, UnknownStyleError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class LayerStyles:
         """
         self._library = library
         self.left_out = left_out
+        self._missed: set[tuple[str, str]] = set()
         self._own: SizedLru[str, tuple[tuple[Mapping[str, Any], ...], dict[str, Style]]] = SizedLru(
             10_000, lambda _: 1
         )
@@ -48,9 +52,21 @@ class LayerStyles:
         )
 
     def info(self, collection: Collection) -> LayerInfo:
-        """Return the layer of a collection."""
+        """Return the layer of a collection.
+
+        A style that was taken from the folder of styles since is told in the log, and left out:
+        one collection must not keep clients from all others.
+        """
         names = dict.fromkeys((*collection.styles, footprints.STYLE.id))
-        return LayerInfo(collection, tuple(self.style(collection, style) for style in names))
+        styles = []
+        for name in names:
+            try:
+                styles.append(self.style(collection, name))
+            except UnknownStyleError as error:
+                if (collection.id, name) not in self._missed:
+                    _log.warning("listed, but not there: %s", error)
+                self._missed.add((collection.id, name))
+        return LayerInfo(collection, tuple(styles))
 
     def style(self, collection: Collection, asked: str | Style) -> Style:
         """Return a style by id, "" (or `default`) is the collection's default; or a whole one.

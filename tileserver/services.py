@@ -112,7 +112,9 @@ class Services:
         )
         self.tiles = MemoryCache(settings.tile_cache_bytes)
         self.admission = Admission(settings.max_rendering or 4 * threads, settings.max_queue)
-        self.styles = LayerStyles(StyleRegistry.load_library(), _rgba(settings.footprint_colour))
+        self.styles = LayerStyles(
+            StyleRegistry.load(settings.styles_dir), _rgba(settings.footprint_colour)
+        )
         self._saving: set[asyncio.Task[None]] = set()
         self.pipeline = Pipeline(
             self.catalogue,

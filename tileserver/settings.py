@@ -90,6 +90,9 @@ class Settings(BaseSettings):
         Path(".tileserver/cache"),
         description="Folder of spooled files and pyramids; may be lost, and be shared by servers.",
     )
+    styles_dir: Path | None = Field(
+        None, description="Folder of YAML files with styles of your own."
+    )
     stores: list[StoreSettings] = Field([], description="Object stores and their credentials.")
     file_roots: list[Path] = Field([], description="Folders that local products may lie in.")
     http_hosts: list[str] = Field(

@@ -7,9 +7,10 @@ import pytest
 import typer
 from PIL import Image
 
+from styles.registry import StyleRegistry
 from tileserver import errors
 from tileserver.cli import app
-from tileserver.commands import settings_page
+from tileserver.commands import settings_page, styles_page
 from tileserver.grids import GRID_IDS
 from tileserver.settings import RESERVED, Settings, StoreSettings
 
@@ -64,6 +65,15 @@ def unknown(words: list[str]) -> str:
 def test_the_page_of_settings_is_the_generated_one():
     committed = read("docs/reference/settings.md")
     assert committed == settings_page.page(), "run scripts/docs"
+
+
+def test_the_page_of_styles_is_generated() -> None:
+    styles = list(StyleRegistry.load_library())
+    assert read("docs/reference/styles.md") == styles_page.page(styles, "../images/ramps")
+    folder = ROOT / "docs" / "images" / "ramps"
+    files = {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    assert files == styles_page.pictures(styles), "run scripts/docs"
+    assert sum(map(len, files.values())) < 30_000
 
 
 def test_the_page_of_settings_has_every_setting():

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from styles.errors import StyleError
+from styles.registry import StyleRegistry
 from tileserver.catalogue.base import Collection
 from tileserver.catalogue.documents import collection_to_stac, parse_instant
 from tileserver.catalogue.errors import CatalogueError
@@ -26,11 +28,12 @@ from tileserver.errors import InvalidParameterError, InvalidTimeError, UnknownCo
 from tileserver.ingest.add import Outcome, add
 from tileserver.ingest.levels import Made, make_levels
 from tileserver.ingest.levels import Progress as LevelsProgress
+from tileserver.ingest.styling import chosen, unchosen
 from tileserver.mosaics import SETTING, with_settings
 from tileserver.products.base import Hints
 from tileserver.products.item import ncname
 from tileserver.services import Tools, open_pyramids, open_tools
-from tileserver.settings import SettingsError, load_settings
+from tileserver.settings import Settings, SettingsError, load_settings
 from tileserver.timeaxis import iso
 from tileserver.timeaxis_choice import SETTING as TIME_SETTING
 from tileserver.timeaxis_choice import parse_duration, parse_strategy
@@ -59,6 +62,14 @@ def _tools() -> Iterator[Tools]:
         yield tools
     finally:
         tools.catalogue.close()
+
+
+def _styles(settings: Settings) -> StyleRegistry:
+    try:
+        return StyleRegistry.load(settings.styles_dir)
+    except StyleError as error:
+        typer.echo(f"styles_dir: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 def _time(text: str | None) -> datetime | None:
@@ -120,7 +131,8 @@ def add_command(
         def progress(_outcome: Outcome | None, found: int, done: int) -> None:
             bar.update(task, total=found, completed=done, description="adding")
 
-        hints = replace(hints, offsets=tools.settings.radiometric_offsets)
+        styles = _styles(tools.settings)
+        hints = replace(hints, offsets=tools.settings.radiometric_offsets, styles=styles)
 
         def making(found: int, done: int) -> None:
             bar.update(task, total=found, completed=done, description="making low zooms")
@@ -338,3 +350,43 @@ async def _set_time(tools: Tools, collection_id: str, changes: dict[str, str]) -
         extra = {**found.extra, TIME_SETTING: settings}
         await catalogue.put_collection(replace(found, extra=extra))
     return settings
+
+
+@app.command("styles")
+def styles_command(
+    collection: Annotated[str, typer.Argument(help="Collection that is set.")],
+    styles: Annotated[
+        list[str] | None,
+        typer.Argument(help="Styles that capabilities list, 12 at most; the first is the default."),
+    ] = None,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Let the bands choose them again.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Set which styles capabilities list of a collection, or print them; others work by name."""
+    if reset and styles:
+        raise _usage("--reset takes no styles")
+    with _tools() as tools:
+        try:
+            listed = asyncio.run(_set_styles(tools, collection, tuple(styles or ()), reset=reset))
+        except UnknownCollectionError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+        except InvalidParameterError as error:
+            raise _usage(str(error)) from error
+    typer.echo(json.dumps(listed) if as_json else "\n".join(listed))
+
+
+async def _set_styles(
+    tools: Tools, collection_id: str, names: tuple[str, ...], *, reset: bool
+) -> list[str]:
+    catalogue = tools.catalogue.local
+    found = await catalogue.collection(collection_id)
+    library = _styles(tools.settings)
+    changed = chosen(found, library, names) if names else found
+    if reset:
+        changed = unchosen(found, library)
+    if changed is not found:
+        await catalogue.put_collection(changed)
+    return list(changed.styles)

@@ -116,7 +116,7 @@ class _Job:
         self._tools = tools
         self._hints = hints
         self._progress = progress
-        self._library = StyleRegistry.load_library()
+        self._library = self._hints.styles or StyleRegistry.load_library()
         self._gate = asyncio.Semaphore(CONCURRENCY)
         self._found = 0
         self._done = 0

@@ -7,6 +7,7 @@ from typing import Any
 from styles.registry import StyleRegistry
 from tileserver.catalogue.base import STYLED, BandInfo, Collection
 from tileserver.catalogue.scenes import data_assets
+from tileserver.errors import InvalidParameterError
 
 #: Styles that capabilities advertise; all others of the library work by name.
 MAX_STYLES = 12
@@ -41,6 +42,33 @@ def with_styles(
     others = (s.id for s in fitting if not s.featured)
     ids = list(dict.fromkeys((*listed, *own))) or list(others)
     return replace(collection, styles=tuple(ids[:MAX_STYLES]), own_styles=tuple(own.values()))
+
+
+def chosen(collection: Collection, library: StyleRegistry, names: Sequence[str]) -> Collection:
+    """Return the collection with these styles advertised, whatever its items hold from now on.
+
+    Raises:
+        InvalidParameterError: There is no such style, it lacks bands, or there are too many.
+    """
+    if not 1 <= len(set(names)) == len(names) <= MAX_STYLES:
+        raise InvalidParameterError(f"1 to {MAX_STYLES} different styles are listed")
+    own = {str(s["id"]) for s in collection.own_styles}
+    fitting = {s.id for s in library.available(collection.band_names)}
+    for name in names:
+        if name not in own | fitting:
+            message = f"{collection.id} has no style {name}, or lacks bands that it needs"
+            raise InvalidParameterError(message)
+    return replace(collection, styles=tuple(names), extra={**collection.extra, STYLED: True})
+
+
+def unchosen(collection: Collection, library: StyleRegistry) -> Collection:
+    """Return the collection with the styles that its bands choose, and its own ones."""
+    extra = {key: value for key, value in collection.extra.items() if key != STYLED}
+    fitting = library.available(collection.band_names)
+    listed = [s.id for s in fitting if s.featured and s.id != _PICTURE]
+    own = [str(s["id"]) for s in collection.own_styles]
+    names = list(dict.fromkeys((*listed, *own))) or [s.id for s in fitting]
+    return replace(collection, styles=tuple(names[:MAX_STYLES]), extra=extra)
 
 
 def _painted(collection: Collection, item: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from renderers.readers.registry import ReaderRegistry
 from renderers.readers.tiff.facts import read_tags
 from renderers.readers.tiff.header import read_header
 from renderers.stores import ByteSource, StoreRegistry
+from styles.registry import StyleRegistry
 from tileserver.catalogue.base import Collection
 from tileserver.products import archive
 from tileserver.products.http import HttpFetcher
@@ -43,6 +44,7 @@ class Hints:
         max_items: Most items taken from one STAC collection or API.
         offsets: Whether Sentinel-2's radiometric offsets are applied (setting
             `radiometric_offsets`).
+        styles: Those that there are; None for the shipped ones.
     """
 
     collection: str = ""
@@ -50,6 +52,7 @@ class Hints:
     time: datetime | None = None
     max_items: int = 1000
     offsets: bool = True
+    styles: StyleRegistry | None = None
 
 
 @dataclass
