@@ -22,6 +22,7 @@ from styles.registry import StyleRegistry
 from tileserver.adhoc.allowed import AllowedAddresses
 from tileserver.adhoc.sources import Sources
 from tileserver.catalogue.combined import CombinedCatalogue, open_catalogue
+from tileserver.descriptors import SldDocuments
 from tileserver.layers import LayerStyles
 from tileserver.legends import Legends
 from tileserver.limits import Admission, budget, cores
@@ -126,6 +127,10 @@ class Services:
             (budget(settings), self.admission, settings.max_layers),
         )
         self.legends = Legends(self._pool)
+        self.documents = SldDocuments(
+            self.stores,
+            AllowedAddresses(settings.sld_urls, self.stores, setting="sld_urls", parameter="SLD"),
+        )
         # Each of these requests holds a thread while it waits, so that fewer of them run at once.
         gate = Admission(2 * threads, settings.max_queue)
         self.adhoc = Sources(

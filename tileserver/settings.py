@@ -176,6 +176,11 @@ class Settings(BaseSettings):
         description="Addresses of files and folders that clients may name in `url=` "
         "(`/cog`, `/stac-item`); these routes are off without any.",
     )
+    sld_urls: list[str] = Field(
+        [],
+        description="Addresses of styled layer descriptors, and of folders of them, that clients "
+        "may name in `SLD=`; off without any. `SLD_BODY=` needs none.",
+    )
     admin_token: SecretStr | None = Field(
         None, description="Token for writing and fetching routes; they are off without it."
     )

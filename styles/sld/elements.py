@@ -12,7 +12,7 @@ from styles.colormaps import Colour
 from styles.errors import StyleError
 
 #: Largest document.
-MAX_BYTES = 512 * 1024
+MAX_BYTES = 256 * 1024
 #: Most elements, and how deep they may lie.
 MAX_ELEMENTS = 20_000
 MAX_DEPTH = 40

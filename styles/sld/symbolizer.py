@@ -81,6 +81,9 @@ def read_symbolizer(element: Element, style_id: str, title: str) -> Style:
         if "ColorMap" in found:
             raise SldError("is for one channel, not for three", found["ColorMap"])
         return _colours(channels, style_id, title, opacity)
+    if not channels and "ColorMap" not in found:
+        # Values of products are physical: no range from black to white suits all of them.
+        raise SldError("ChannelSelection or ColorMap is needed", element)
     channel = channels[0] if channels else _Channel("b1", contrast, element)
     if "ColorMap" in found:
         if channel.contrast != Contrast():

@@ -24,13 +24,27 @@ _REFUSED = "the server does not read from this address"
 class AllowedAddresses:
     """Prefixes of addresses, by store and by whole segments of the path."""
 
-    def __init__(self, prefixes: Sequence[str], stores: StoreRegistry) -> None:
+    def __init__(
+        self,
+        prefixes: Sequence[str],
+        stores: StoreRegistry,
+        *,
+        setting: str = "adhoc_urls",
+        parameter: str = "url",
+    ) -> None:
         """Resolve the prefixes.
+
+        Args:
+            prefixes: Of a setting.
+            stores: Resolves addresses.
+            setting: Its name, for what is said of a wrong one.
+            parameter: The parameter in which clients name addresses.
 
         Raises:
             SettingsError: One lies outside of `file_roots`, `http_hosts` and `stores`, or is none.
         """
         self._stores = stores
+        self._setting, self._parameter = setting, parameter
         self._prefixes = tuple(self._resolved(prefix) for prefix in prefixes)
 
     def __bool__(self) -> bool:
@@ -45,21 +59,23 @@ class AllowedAddresses:
             NotAuthorisedError: It is not on the list. Whether anything is there is not said.
         """
         if len(url) > MAX_LENGTH:
-            raise InvalidParameterError("the address is too long", parameter="url")
+            raise InvalidParameterError("the address is too long", parameter=self._parameter)
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            raise InvalidParameterError("the address cannot be read", parameter="url") from error
+            raise InvalidParameterError(
+                "the address cannot be read", parameter=self._parameter
+            ) from error
         if parts.query or parts.fragment or url.endswith(("?", "#")):
             # A signature in an address is a credential, which does not belong into one.
             message = "addresses with a query or a fragment are not read"
-            raise InvalidParameterError(message, parameter="url")
+            raise InvalidParameterError(message, parameter=self._parameter)
         try:
             ref = self._stores.resolve(url)
         except SourceError as error:
-            raise NotAuthorisedError(_REFUSED, parameter="url") from error
+            raise NotAuthorisedError(_REFUSED, parameter=self._parameter) from error
         if not any(_below(ref, prefix) for prefix in self._prefixes):
-            raise NotAuthorisedError(_REFUSED, parameter="url")
+            raise NotAuthorisedError(_REFUSED, parameter=self._parameter)
         return ref
 
     def _resolved(self, prefix: str) -> ObjectRef:
@@ -67,7 +83,7 @@ class AllowedAddresses:
             ref = self._stores.resolve(prefix)
         except SourceError as error:
             where = "it must lie within file_roots, http_hosts or stores"
-            message = f"adhoc_urls: {prefix}: {error}; {where}"
+            message = f"{self._setting}: {prefix}: {error}; {where}"
             raise SettingsError(message) from error
         return ObjectRef(ref.store, ref.path.rstrip("/"))
 

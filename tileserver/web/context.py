@@ -5,6 +5,7 @@ from typing import Protocol, cast
 from fastapi import Request
 
 from tileserver.adhoc.sources import Sources
+from tileserver.descriptors import SldDocuments
 from tileserver.legends import Legends
 from tileserver.pipeline import Pipeline
 from tileserver.settings import Settings
@@ -24,6 +25,10 @@ class Services(Protocol):
     @property
     def legends(self) -> Legends:
         """Draws legends."""
+
+    @property
+    def documents(self) -> SldDocuments:
+        """Styled Layer Descriptors by their addresses."""
 
     @property
     def adhoc(self) -> Sources:

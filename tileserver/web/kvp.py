@@ -20,16 +20,17 @@ class Kvp:
     parameters are ignored, as the standards ask.
     """
 
-    def __init__(self, query: bytes) -> None:
+    def __init__(self, query: bytes, most: int = MAX_QUERY_BYTES) -> None:
         """Decode the query part of a URL.
 
         Args:
             query: Raw, still percent-encoded; bytes that are not UTF-8 become U+FFFD.
+            most: Longest that is read.
 
         Raises:
             InvalidParameterError: Too long, or too many parameters.
         """
-        if len(query) > MAX_QUERY_BYTES:
+        if len(query) > most:
             raise InvalidParameterError("the query is too long")
         try:
             pairs = parse_qsl(
@@ -58,6 +59,12 @@ class Kvp:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
+
+    def with_value(self, name: str, value: str) -> "Kvp":
+        """Return parameters of which one has another value."""
+        other = Kvp(b"")
+        other._values = {**self._values, name.upper(): [value]}
+        return other
 
     def all(self, name: str) -> list[str]:
         """Return every value of a parameter, in order."""

@@ -1,8 +1,11 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.paint import paint
+from support.sldschemas import faults
 
 from styles.errors import StyleError
 from styles.model import ClassColour, RampColour, RgbColour
@@ -11,6 +14,11 @@ from styles.sld.elements import MAX_BYTES, SldError
 
 VALUES = np.array(
     [-500, -10, 0, 0.25, 1, 5, 9.99, 10, 10.01, 55, 100, 101, 254, 255, 256, 1000], np.float32
+)
+
+
+VENDOR = re.compile(
+    "VendorOption|'(type|extended|opacity|thresholdsBelongTo)' attribute|content is empty"
 )
 
 
@@ -40,6 +48,10 @@ def sld11(symbolizer):
 
 
 def style_of(body):
+    """The style of a document that is valid, but for what GeoServer and QGIS add to it."""
+    version = "1.1.0" if b'version="1.1.0"' in body else "1.0.0"
+    found = faults(f"sld/{version}/StyledLayerDescriptor.xsd", body)
+    assert [fault for fault in found if not VENDOR.search(fault)] == []
     return read_sld(body)[0].style().style
 
 
@@ -217,7 +229,9 @@ def test_a_source_may_be_a_formula():
 
 
 def test_normalize_without_limits_wants_those_of_the_data():
-    style = style_of(sld10("<ContrastEnhancement><Normalize/></ContrastEnhancement>"))
+    normal = "<ContrastEnhancement><Normalize/></ContrastEnhancement>"
+    grey = channel("GrayChannel", 1, normal)
+    style = style_of(sld10(f"<ChannelSelection>{grey}</ChannelSelection>"))
     assert style.percentiles == (2.0, 98.0)
 
 
@@ -254,6 +268,8 @@ def test_layers_and_styles_are_found_by_name():
 @pytest.mark.parametrize(
     ("symbolizer", "words"),
     [
+        ("", "ChannelSelection or ColorMap is needed"),
+        ("<Opacity>0.5</Opacity>", "ChannelSelection or ColorMap is needed"),
         ("<ShadedRelief/>", "ShadedRelief is not supported"),
         ("<ImageOutline/>", "ImageOutline is not supported"),
         ("<VendorOption name='x'>1</VendorOption>", "VendorOption is not supported"),
@@ -429,7 +445,7 @@ TREES = st.recursive(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_symbolizer_is_a_style_or_refused(trees):
     try:
-        style = style_of(sld10("".join(trees)))
+        style = read_sld(sld10("".join(trees)))[0].style().style
     except StyleError:
         return
     assert isinstance(style.colour, RgbColour | RampColour | ClassColour)

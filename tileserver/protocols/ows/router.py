@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from tileserver.errors import InvalidParameterError, MissingParameterError
 from tileserver.web.answers import Handler, add_get, reported
-from tileserver.web.kvp import Kvp
+from tileserver.web.kvp import MAX_QUERY_BYTES, Kvp
 from tileserver.web.ows import report
-from tileserver.web.posted import is_xml, posted
+from tileserver.web.posted import MAX_BODY_BYTES, is_xml, posted
 from tileserver.web.xml import local_name, parse
 
 # WMS 1.3.0 does not define SERVICE for these, and clients leave it out (OGC 06-042, tables 8, 9).
@@ -46,7 +46,7 @@ def _of_body(body: bytes, query: bytes) -> Kvp:
         InvalidParameterError: It is a document that cannot be read.
     """
     if not is_xml(body):
-        return Kvp(query + b"&" + body)
+        return Kvp(query + b"&" + body, MAX_QUERY_BYTES + MAX_BODY_BYTES)
     try:
         root = parse(body)
     except ValueError as error:

@@ -22,6 +22,8 @@ from tileserver.web.kvp import Kvp
 from tileserver.web.layers import LayerView, UpdateSequence, layer_views
 from tileserver.web.xml import Writer
 
+#: What users may say of symbols (05-078r4, 8; 02-070, 6.4): styles of their own for our layers.
+SYMBOLIZATION = {"SupportSLD": "1", "UserLayer": "0", "UserStyle": "1", "RemoteWFS": "0"}
 KEYWORDS = ("Earth observation", "satellite images")
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _CORNERS = ("minx", "miny", "maxx", "maxy")
@@ -133,6 +135,8 @@ class Document:
         exceptions = self._writer.add(capability, "Exception")
         for name in self._words.exceptions:
             self._writer.add(exceptions, "Format", name)
+        name = f"{self._words.extended}UserDefinedSymbolization"
+        self._writer.add(capability, name, attributes=SYMBOLIZATION)
         self._root_layer(capability, views)
         return root
 
@@ -171,7 +175,9 @@ class Document:
             for kind in formats:
                 self._writer.add(operation, "Format", kind)
             dcp = self._writer.add(self._writer.add(operation, "DCPType"), "HTTP")
-            self._writer.link(self._writer.add(dcp, "Get"), "OnlineResource", self._href)
+            # Documents of styles may be too long for an address.
+            for method in ("Get", "Post") if name == "GetMap" else ("Get",):
+                self._writer.link(self._writer.add(dcp, method), "OnlineResource", self._href)
 
     def _root_layer(self, capability: etree._Element, views: Sequence[LayerView]) -> None:
         root = self._writer.add(capability, "Layer")

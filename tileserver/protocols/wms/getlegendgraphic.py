@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from styles.legend.look import Look
 from styles.model import Style
 from tileserver import errors
+from tileserver.descriptors import BODY, described_style
 from tileserver.formulas import parse_style
 from tileserver.legends import FORMATS, Legends
 from tileserver.protocols.wms.version import Version
@@ -19,7 +20,7 @@ ADVERTISED_FORMAT = FORMATS[0]
 
 
 async def get_legend_graphic(request: Request, kvp: Kvp, version: Version) -> Response:
-    """Answer the legend of one layer's style, or of a formula in its place.
+    """Answer the legend of one layer's style, or of a formula or a document's in its place.
 
     Raises:
         RequestError: No such layer, style, format or look; or a RULE, which our styles have not.
@@ -31,7 +32,9 @@ async def get_legend_graphic(request: Request, kvp: Kvp, version: Version) -> Re
         if kvp.text(name):
             message = f"{name} is not supported: legends are of whole styles"
             raise errors.OperationNotSupportedError(message, parameter=name)
-    asked = parse_style(kvp.all) or kvp.text("STYLE")
+    asked: str | Style = parse_style(kvp.all) or kvp.text("STYLE")
+    if kvp.text(BODY) and isinstance(asked, str):
+        asked = described_style(kvp.text(BODY), layer, asked)
     style = await services(request).pipeline.style(layer, asked)
     return await legend_answer(request, style.legend, look, media_type)
 

@@ -3,12 +3,14 @@
 import math
 import re
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from fastapi import Request, Response
 
 from renderers.geobox import Bounds, GeoBox
 from tileserver import errors
 from tileserver.crs import OgcCrs, parse_crs
+from tileserver.descriptors import BODY, described_layers
 from tileserver.dimensions import Asked
 from tileserver.formulas import parse_style
 from tileserver.mosaics import MosaicChoice, parse_mosaic
@@ -20,6 +22,8 @@ from tileserver.timeaxis import UNSAID, TimeRequest, parse_time
 from tileserver.web.answers import picture_answer
 from tileserver.web.context import services
 from tileserver.web.kvp import Kvp, boolean, integer, names
+
+T = TypeVar("T")
 
 #: Formats of GetMap, the first is what most clients take.
 FORMATS = ("image/png", "image/jpeg", "image/webp")
@@ -175,10 +179,14 @@ def _blank(kvp: Kvp, settings: Settings) -> PictureRequest | None:
 
 
 def _layers(kvp: Kvp, most: int) -> tuple[LayerRequest, ...]:
-    layers = kvp.required("LAYERS", names)
-    if len(layers) > most:
-        raise errors.TooLargeError(f"at most {most} layers in one picture", parameter="LAYERS")
-    written = parse_style(kvp.all)
+    """Read what is drawn: LAYERS with STYLES, with a formula, or with SLD_BODY, or that alone."""
+    document, written = kvp.text(BODY), parse_style(kvp.all)
+    if document and written is not None:
+        message = f"{BODY} and EXPRESSION are two ways to say one thing"
+        raise errors.InvalidParameterError(message, parameter="EXPRESSION")
+    if document and not kvp.text("LAYERS"):
+        return _few(described_layers(document, (), ()), most)
+    layers = _few(kvp.required("LAYERS", names), most)
     if written is not None:
         if len(layers) > 1:
             message = "a formula is for one layer"
@@ -187,8 +195,16 @@ def _layers(kvp: Kvp, most: int) -> tuple[LayerRequest, ...]:
     styles = names(kvp.text("STYLES")) if kvp.text("STYLES") else ()
     if styles and len(styles) != len(layers):
         raise errors.UnknownStyleError("STYLES has not one entry per layer", parameter="STYLES")
+    if document:
+        return described_layers(document, layers, styles)
     pairs = zip(layers, styles or [""] * len(layers), strict=True)
     return tuple(LayerRequest(layer, style) for layer, style in pairs)
+
+
+def _few(layers: tuple[T, ...], most: int) -> tuple[T, ...]:
+    if len(layers) > most:
+        raise errors.TooLargeError(f"at most {most} layers in one picture", parameter="LAYERS")
+    return layers
 
 
 def _size(kvp: Kvp, name: str, most: int) -> int:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from tileserver.errors import InvalidParameterError, OperationNotSupportedError, Problem
 from tileserver.protocols.wms import v11, v13
+from tileserver.protocols.wms.bodies import read_parameters, with_document
 from tileserver.protocols.wms.capabilities import Words, answer_capabilities
 from tileserver.protocols.wms.getfeatureinfo import get_feature_info
 from tileserver.protocols.wms.getlegendgraphic import get_legend_graphic
@@ -62,7 +63,8 @@ class WmsService:
         self.answer = guarded(_report, self._answer)
 
     async def _answer(self, request: Request) -> Response:
-        kvp = Kvp(request.scope["query_string"])
+        kvp = await read_parameters(request)
+        request.state.asked_version = asked_version(kvp)
         service = kvp.text("SERVICE", "WMS")
         if service.upper() != "WMS":
             raise InvalidParameterError(f"this is not a {service[:20]}", parameter="SERVICE")
@@ -75,15 +77,12 @@ class WmsService:
             message = f"the operation {name[:40]!r} is not supported"
             raise OperationNotSupportedError(message, parameter="REQUEST")
         check_version(kvp, edition.version)
-        return await operation(request, kvp, edition.version)
+        return await operation(request, await with_document(request, kvp), edition.version)
 
 
 def _report(request: Request, error: Exception, problem: Problem) -> Response:
-    """Write an error in the form of the version that was asked."""
-    try:
-        asked = asked_version(Kvp(request.scope["query_string"]))
-    except InvalidParameterError:  # a query that is refused unread
-        asked = ""
+    """Write an error in the form of the version that was asked; of one unread, the newest."""
+    asked = getattr(request.state, "asked_version", "")
     return negotiate(asked, _EDITIONS).report(request, error, problem)
 
 
@@ -95,7 +94,12 @@ def router(service: WmsService) -> APIRouter:
         """Answer WMS 1.3.0 and 1.1.1: GetCapabilities, GetMap, GetFeatureInfo, GetLegendGraphic."""
         return await service.answer(request)
 
+    async def post_wms(request: Request) -> Response:
+        """Answer the same with the parameters in a form, or GetMap as an XML document."""
+        return await service.answer(request)
+
     add_get(routes, "/wms", get_wms, response_class=Response)
+    routes.add_api_route("/wms", post_wms, methods=["POST"], response_class=Response)
     for name in DTDS:
         add_get(routes, f"{DTD_PATH}/{name}", _get_dtd, include_in_schema=False)
     return routes
