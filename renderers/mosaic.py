@@ -432,7 +432,8 @@ class Mosaicker:
             if full or place in progress.read or not target.wants(number):
                 continue
             wave.append(place)
-            if len(wave) == WAVE:
+            # Where the last one lies is of no use any more, and costs positions.
+            if len(wave) == WAVE or place == len(progress.scenes) - 1:
                 break
             under[group] = under.get(group, _NOTHING) | self._under(scene, wanted)
         return wave

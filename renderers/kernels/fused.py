@@ -181,6 +181,7 @@ def draw(
     ok = np.empty(BLOCK, np.uint8)
     doubt = np.empty(BLOCK, np.uint8)
     taps = np.zeros((4, BLOCK), np.float32)
+    pairs = np.empty((2, BLOCK), np.uint32)
     offset = np.zeros(BLOCK, np.int32)
     u, v = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
     corner = np.empty((2, BLOCK), np.int32)
@@ -202,6 +203,7 @@ def draw(
                     layouts, scales, strides, bands[b], smooth, width, start, count,
                     offset, (u, v, corner), (starts, blocks),
                 )  # fmt: skip
+                gather.fetch(bands, b, addresses, (starts, blocks, number), count, offset)
             runs = (starts, blocks, number)
             if alike:
                 gather.looked_up_rgb(bands, addresses, masks, runs, count, offset, chunk)
@@ -211,7 +213,7 @@ def draw(
             elif smooth:
                 gather.bilinear(
                     bands[b], physics[b], addresses, masks, (layouts[layout], strides), runs,
-                    count, (offset, u, v, corner), rows[b], ok, doubt, taps,
+                    count, (offset, u, v, corner), rows[b], ok, doubt, taps, pairs,
                 )  # fmt: skip
             else:
                 gather.nearest(

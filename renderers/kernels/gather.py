@@ -6,6 +6,9 @@ All of these are compiled into the kernels that draw. What they share:
     start, stop: the run's pixels.
     nodata: stored value that means "no data"; NaN never equals a value, so NaN means "none".
     ok: uint8, becomes 0 where there is no data and stays where there is.
+
+The innermost loops run from 0 over slices: of `range(start, stop)` the compiler cannot know that no
+index is negative, and Numba's handling of those keeps it from vector instructions.
 """
 
 from typing import Any, Final
@@ -25,6 +28,8 @@ from renderers.kernels.places import (
     SCATTERED,
     WIDTH,
     pointer,
+    prefetch,
+    word_at,
 )
 
 Array = NDArray[Any]
@@ -55,29 +60,66 @@ PHYSICS_FIELDS: Final = 3
 _ENDLESS: Final = 1 << 40
 
 
+#: Target pixels between two prefetches: at most one line of 16-bit pixels is left out where the
+#: source is twice as fine.
+_AHEAD: Final = 16
+
+
 @inlined
-def unmask(mask: int, offset: Array, start: int, stop: int, ok: Array) -> None:
-    """Apply a block's mask.
+def fetch(
+    bands: Array, first: int, addresses: Array, runs: tuple[Array, Array, int], count: int,
+    offset: Array,
+) -> None:  # fmt: skip
+    """Bring the values under a chunk near, for all bands of one layout.
+
+    Blocks lie far apart in memory, and a processor looks only a few dozen pixels ahead: without
+    this, nearly every line of a source row would be waited for by itself.
+
+    Args:
+        bands: int64 (bands, BAND_FIELDS).
+        first: The first band of the layout; those that follow share it until one does not.
+        addresses: See `nearest`.
+        runs: See there.
+        count: See there.
+        offset: See the module.
+    """
+    starts, blocks, number = runs
+    layout = bands[first, LAYOUT]
+    for b in range(first, bands.shape[0]):
+        if bands[b, LAYOUT] != layout:
+            break
+        kind = bands[b, KIND]
+        shift = 0 if kind == UINT8 else 2 if kind == FLOAT32 else 1
+        for k in range(number):
+            if blocks[k] < 0:
+                continue
+            stop = starts[k + 1] if k + 1 < number else count
+            base = addresses[bands[b, FIRST_BLOCK] + blocks[k]]
+            for p in range(starts[k], stop, _AHEAD):
+                prefetch(base + (np.int64(offset[p]) << shift))
+
+
+@inlined
+def unmask(mask: int, offset: Array, ok: Array) -> None:
+    """Apply a block's mask to a run.
 
     Args:
         mask: Address of uint8, 0 where there is no data; or 0 for "all valid".
         offset: See the module.
-        start: See the module.
-        stop: See the module.
         ok: See the module.
     """
     if mask == 0:
         return
     flags = carray(pointer(mask), (_ENDLESS,), np.uint8)
-    for p in range(start, stop):
+    for p in range(offset.shape[0]):
         if flags[np.uintp(offset[p])] == 0:
             ok[p] = 0
 
 
 @inlined
-def _pick(source: Array, offset: Array, start: int, stop: int, out: Array) -> None:
+def _pick(source: Array, offset: Array, out: Array) -> None:
     """Take out the stored values of a run, as float32."""
-    for p in range(start, stop):
+    for p in range(offset.shape[0]):
         out[p] = np.float32(source[np.uintp(offset[p])])
 
 
@@ -133,15 +175,16 @@ def nearest(
             continue
         entry = band[FIRST_BLOCK] + blocks[k]
         at = pointer(addresses[entry])
+        places, values = offset[start:stop], out[start:stop]
         if band[KIND] == UINT8:
-            _pick(carray(at, (_ENDLESS,), np.uint8), offset, start, stop, out)
+            _pick(carray(at, (_ENDLESS,), np.uint8), places, values)
         elif band[KIND] == UINT16:
-            _pick(carray(at, (_ENDLESS,), np.uint16), offset, start, stop, out)
+            _pick(carray(at, (_ENDLESS,), np.uint16), places, values)
         elif band[KIND] == INT16:
-            _pick(carray(at, (_ENDLESS,), np.int16), offset, start, stop, out)
+            _pick(carray(at, (_ENDLESS,), np.int16), places, values)
         else:
-            _pick(carray(at, (_ENDLESS,), np.float32), offset, start, stop, out)
-        unmask(masks[entry], offset, start, stop, ok)
+            _pick(carray(at, (_ENDLESS,), np.float32), places, values)
+        unmask(masks[entry], places, ok[start:stop])
     _scale(physics, count, out, ok)
 
 
@@ -193,6 +236,11 @@ def weighed(
     width, height, across = layout[WIDTH], layout[HEIGHT], layout[BLOCKS_ACROSS]
     block_width, block_height = layout[BLOCK_WIDTH], layout[BLOCK_HEIGHT]
     near = (1 if u >= 0.5 else 0) + (2 if v >= 0.5 else 0)
+    # Divisions of 64 bits are slow, and the next pixel is in the same block or the next one.
+    left, top = max(x0, 0), max(y0, 0)
+    block_x = np.int64(np.uint32(left) // np.uint32(block_width))
+    block_y = np.int64(np.uint32(top) // np.uint32(block_height))
+    next_x, next_y = (block_x + 1) * block_width, (block_y + 1) * block_height
     total = 0.0
     weight = 0.0
     has = False
@@ -200,7 +248,8 @@ def weighed(
         x, y = x0 + (k & 1), y0 + (k >> 1)
         if x < 0 or y < 0 or x >= width or y >= height:
             continue
-        bx, by = x // block_width, y // block_height
+        bx = block_x + (1 if x >= next_x else 0)
+        by = block_y + (1 if y >= next_y else 0)
         block = by * across + bx
         entry = band[FIRST_BLOCK] + block
         place = (
@@ -220,34 +269,65 @@ def weighed(
 
 
 @inlined
-def _four(source: Array, stride: int, offset: Array, start: int, stop: int, taps: Array) -> None:
-    """Take out the four pixels of every position of a run, as float32."""
-    below, one = np.uintp(stride), np.uintp(1)
-    a, b, c, d = taps[0], taps[1], taps[2], taps[3]
-    for p in range(start, stop):
-        at = np.uintp(offset[p])
-        a[p] = np.float32(source[at])
-        b[p] = np.float32(source[at + one])
-    for p in range(start, stop):
-        at = np.uintp(offset[p]) + below
-        c[p] = np.float32(source[at])
-        d[p] = np.float32(source[at + one])
+def _two(source: Array, below: int, offset: Array, left: Array, right: Array) -> None:
+    """Take out two neighbours at every position of a run, some pixels below it, as float32."""
+    further, one = np.uintp(below), np.uintp(1)
+    for p in range(offset.shape[0]):
+        at = np.uintp(offset[p]) + further
+        left[p] = np.float32(source[at])
+        right[p] = np.float32(source[at + one])
+
+
+@inlined
+def _words(address: int, offset: Array, out: Array) -> None:
+    """Take out two neighbours of 16 bits at every position of a run."""
+    for p in range(offset.shape[0]):
+        out[p] = word_at(address + (np.int64(offset[p]) << 1))
+
+
+@inlined
+def _split_unsigned(words: Array, left: Array, right: Array) -> None:
+    for p in range(words.shape[0]):
+        left[p] = np.float32(np.int32(words[p] & np.uint32(0xFFFF)))
+        right[p] = np.float32(np.int32(words[p] >> np.uint32(16)))
+
+
+@inlined
+def _split_signed(words: Array, left: Array, right: Array) -> None:
+    for p in range(words.shape[0]):
+        left[p] = np.float32(np.int32(words[p] << np.uint32(16)) >> np.int32(16))
+        right[p] = np.float32(np.int32(words[p]) >> np.int32(16))
 
 
 @inlined
 def _take(
-    kind: int, address: int, stride: int, offset: Array, start: int, stop: int, taps: Array
+    kind: int,
+    address: int,
+    stride: int,
+    offset: Array,
+    start: int,
+    stop: int,
+    taps: Array,
+    pairs: Array,
 ) -> None:
-    """Do `_four` for the stored type at hand."""
-    at = pointer(address)
-    if kind == UINT8:
-        _four(carray(at, (_ENDLESS,), np.uint8), stride, offset, start, stop, taps)
-    elif kind == UINT16:
-        _four(carray(at, (_ENDLESS,), np.uint16), stride, offset, start, stop, taps)
-    elif kind == INT16:
-        _four(carray(at, (_ENDLESS,), np.int16), stride, offset, start, stop, taps)
-    else:
-        _four(carray(at, (_ENDLESS,), np.float32), stride, offset, start, stop, taps)
+    """Take out the four pixels of every position of a run, as float32.
+
+    Two neighbours of 16 bits are one read of 32: half the reads, which are most of the work.
+    """
+    at, places = pointer(address), offset[start:stop]
+    for row in range(2):
+        left, right = taps[2 * row, start:stop], taps[2 * row + 1, start:stop]
+        words = pairs[row, start:stop]
+        if kind == UINT8:
+            _two(carray(at, (_ENDLESS,), np.uint8), row * stride, places, left, right)
+        elif kind == FLOAT32:
+            _two(carray(at, (_ENDLESS,), np.float32), row * stride, places, left, right)
+        else:
+            _words(address + row * stride * 2, places, words)
+            if kind == UINT16:
+                _split_unsigned(words, left, right)
+            else:
+                _split_signed(words, left, right)
 
 
 @inlined
@@ -291,6 +371,7 @@ def bilinear(
     ok: Array,
     doubt: Array,
     taps: Array,
+    pairs: Array,
 ) -> None:
     """Write scaled bilinear means of the four nearest pixels of one band.
 
@@ -307,12 +388,14 @@ def bilinear(
         ok: See the module.
         doubt: uint8 (count,), overwritten.
         taps: float32 (4, count), overwritten.
+        pairs: uint32 (2, count), overwritten.
     """
     starts, blocks, number = runs
     offset, u, v, corner = places
     layout, strides = geometry
     scale, shift = np.float32(physics[SCALE]), np.float32(physics[OFFSET])
     doubt[:count] = 0
+    scattered = 0
     for k in range(number):
         start = starts[k]
         stop = starts[k + 1] if k + 1 < number else count
@@ -324,20 +407,23 @@ def bilinear(
         if block == SCATTERED:
             doubt[start:stop] = 1
             taps[:, start:stop] = 0.0
+            scattered += stop - start
             continue
         entry = band[FIRST_BLOCK] + block
         stride = strides[layout[FIRST_STRIDE] + block]
-        _take(band[KIND], addresses[entry], stride, offset, start, stop, taps)
+        _take(band[KIND], addresses[entry], stride, offset, start, stop, taps, pairs)
         if masks[entry] != 0:
             doubt[start:stop] = 1
     _mix(taps, u, v, count, physics, out)
-    if _doubts(taps, count, physics, doubt) == 0:
+    found = _doubts(taps, count, physics, doubt)
+    if found == 0:
         return
     for k in range(number):
         start = starts[k]
         stop = starts[k + 1] if k + 1 < number else count
         block = blocks[k]
-        if block == NOWHERE:
+        # Mostly only the pixels between blocks are in doubt: then no others are looked through.
+        if block == NOWHERE or (block != SCATTERED and found == scattered):
             continue
         stride, left, top = np.int64(1), np.int64(0), np.int64(0)
         if block != SCATTERED:
@@ -364,10 +450,8 @@ LACKS_VALUE: Final = 1 << 25
 
 
 @inlined
-def _looked_up(
-    source: Array, table: Array, offset: Array, start: int, stop: int, words: Array
-) -> None:
-    for p in range(start, stop):
+def _looked_up(source: Array, table: Array, offset: Array, words: Array) -> None:
+    for p in range(offset.shape[0]):
         words[p] |= table[np.uintp(source[np.uintp(offset[p])])]
 
 
@@ -404,25 +488,24 @@ def looked_up(
             continue
         entry = band[FIRST_BLOCK] + blocks[k]
         at = pointer(addresses[entry])
+        places, colours = offset[start:stop], words[start:stop]
         if band[KIND] == UINT8:
-            source = carray(at, (_ENDLESS,), np.uint8)
-            _looked_up(source, table, offset, start, stop, words)
+            _looked_up(carray(at, (_ENDLESS,), np.uint8), table, places, colours)
         else:
-            _looked_up(carray(at, (_ENDLESS,), np.uint16), table, offset, start, stop, words)
+            _looked_up(carray(at, (_ENDLESS,), np.uint16), table, places, colours)
         if masks[entry] != 0:
             flags = carray(pointer(masks[entry]), (_ENDLESS,), np.uint8)
-            for p in range(start, stop):
-                if flags[np.uintp(offset[p])] == 0:
-                    words[p] |= np.uint32(LACKS_DATA)
+            for p in range(places.shape[0]):
+                if flags[np.uintp(places[p])] == 0:
+                    colours[p] |= np.uint32(LACKS_DATA)
 
 
 @inlined
 def _three(
-    a: Array, b: Array, c: Array, tables: tuple[Array, Array, Array], offset: Array,
-    start: int, stop: int, words: Array,
+    a: Array, b: Array, c: Array, tables: tuple[Array, Array, Array], offset: Array, words: Array
 ) -> None:  # fmt: skip
     red, green, blue = tables
-    for p in range(start, stop):
+    for p in range(offset.shape[0]):
         at = np.uintp(offset[p])
         words[p] = red[np.uintp(a[at])] | green[np.uintp(b[at])] | blue[np.uintp(c[at])]
 
@@ -463,20 +546,21 @@ def looked_up_rgb(
         a = pointer(addresses[bands[0, FIRST_BLOCK] + blocks[k]])
         b = pointer(addresses[bands[1, FIRST_BLOCK] + blocks[k]])
         c = pointer(addresses[bands[2, FIRST_BLOCK] + blocks[k]])
+        places, colours = offset[start:stop], words[start:stop]
         if bands[0, KIND] == UINT8:
             _three(
                 carray(a, (_ENDLESS,), np.uint8), carray(b, (_ENDLESS,), np.uint8),
-                carray(c, (_ENDLESS,), np.uint8), tables, offset, start, stop, words,
+                carray(c, (_ENDLESS,), np.uint8), tables, places, colours,
             )  # fmt: skip
         else:
             _three(
                 carray(a, (_ENDLESS,), np.uint16), carray(b, (_ENDLESS,), np.uint16),
-                carray(c, (_ENDLESS,), np.uint16), tables, offset, start, stop, words,
+                carray(c, (_ENDLESS,), np.uint16), tables, places, colours,
             )  # fmt: skip
         for n in range(3):
             mask = masks[bands[n, FIRST_BLOCK] + blocks[k]]
             if mask != 0:
                 flags = carray(pointer(mask), (_ENDLESS,), np.uint8)
-                for p in range(start, stop):
-                    if flags[np.uintp(offset[p])] == 0:
-                        words[p] |= np.uint32(LACKS_DATA)
+                for p in range(places.shape[0]):
+                    if flags[np.uintp(places[p])] == 0:
+                        colours[p] |= np.uint32(LACKS_DATA)

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from llvmlite import ir
 from numba import carray, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -67,6 +68,36 @@ def pointer(typing_context: Any, address: Any) -> Any:
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return signature, generate
+
+
+@intrinsic
+def word_at(typing_context: Any, address: Any) -> Any:
+    """Read a uint32 at any address (int64), which need not be a multiple of four."""
+    signature = types.uint32(address)
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        read = builder.load(builder.inttoptr(arguments[0], ir.IntType(32).as_pointer()))
+        read.align = 1
+        return read
+
+    return signature, generate
+
+
+@intrinsic
+def prefetch(typing_context: Any, address: Any) -> Any:
+    """Bring the cache line of an address (int64) near; a hint, so that any number is allowed."""
+    signature = types.void(address)
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        # To be read, as near as can be, data.
+        how = [ir.Constant(word, number) for number in (0, 3, 1)]
+        builder.call(function, [builder.inttoptr(arguments[0], byte), *how])
+        return context.get_dummy_value()
 
     return signature, generate
 
@@ -183,21 +214,24 @@ def locate_nearest(
                 start = np.int32(y * stride) + x
                 x_low, x_high = np.float64(x), min(np.float64(x + block_width), width)
                 y_low, y_high = np.float64(y), min(np.float64(y + block_height), height)
-            cz, rz = c0 + (k + n - 1) * dc, r0 + (k + n - 1) * dr
-            runs = _push(starts, blocks, runs, at, block)
+            m = n - t
             # Rounding keeps order, so that what holds at both ends holds between them.
-            if cz >= x_low and cz < x_high and rz >= y_low and rz < y_high:
-                target, steps = offset[at : at + n - t], _COUNT[k + t : k + n]
-                for q in range(n - t):
+            while m > 1:
+                cz, rz = c0 + (k + t + m - 1) * dc, r0 + (k + t + m - 1) * dr
+                if cz >= x_low and cz < x_high and rz >= y_low and rz < y_high:
+                    break
+                m >>= 1
+            runs = _push(starts, blocks, runs, at, block)
+            if m > 1:
+                target, steps = offset[at : at + m], _COUNT[k + t : k + t + m]
+                for q in range(m):
                     x = np.int32(c0 + steps[q] * dc)
                     y = np.int32(r0 + steps[q] * dr)
                     target[q] = np.int32(y * stride) + x - start
-                at += n - t
-                t = n
             else:
                 offset[at] = np.int32(np.int32(r) * stride) + np.int32(c) - start
-                t += 1
-                at += 1
+            t += m
+            at += m
         j += n
         k = 0
     return runs
@@ -360,10 +394,13 @@ def locate_bilinear(
                 start = np.int32((top + one) * stride) + left + one
                 x_low, x_high = left + 1.0, min(np.float64(left + block_width), width)
                 y_low, y_high = top + 1.0, min(np.float64(top + block_height), height)
-            cz, rz = c0 + (k + n - 1) * dc, r0 + (k + n - 1) * dr
             inside = c >= x_low and c < x_high and r >= y_low and r < y_high
-            whole = inside and cz >= x_low and cz < x_high and rz >= y_low and rz < y_high
-            m = n - t if whole else 1
+            m = n - t if inside else 1
+            while m > 1:
+                cz, rz = c0 + (k + t + m - 1) * dc, r0 + (k + t + m - 1) * dr
+                if cz >= x_low and cz < x_high and rz >= y_low and rz < y_high:
+                    break
+                m >>= 1
             runs = _push(starts, blocks, runs, at, block if inside else SCATTERED)
             move = (c0, r0, 0.0, 0.0) if k + t == 0 and m == 1 else (c0, r0, dc, dr)
             _taps(

@@ -244,7 +244,7 @@ def copy_stored(
                         target[p] = value
                         if value != value:
                             ok[p] = 0
-                unmask(masks[entry], offset, begin, stop, ok)
+                unmask(masks[entry], offset[begin:stop], ok[begin:stop])
         goal = valid[start : start + count]
         for p in range(count):
             goal[p] &= ok[p]
