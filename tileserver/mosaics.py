@@ -188,32 +188,6 @@ def _chosen(collection: Collection, asked: MosaicChoice | None) -> MosaicChoice:
     return asked or parse_mosaic(own.get("rule", "")) or MosaicChoice()
 
 
-def with_settings(
-    collection: Collection, rule: str = "", mask: Mapping[str, Any] | None = None
-) -> Collection:
-    """Return a collection with other settings of mosaics; what is not given stays as it is.
-
-    Args:
-        collection: The collection.
-        rule: As a `mosaic` parameter.
-        mask: Which pixels are not clear; see `mask_of`.
-
-    Raises:
-        InvalidParameterError: The rule or the mask cannot be read, or the collection has no such
-            band.
-    """
-    settings = dict(collection.extra.get(SETTING, {}))
-    if rule:
-        settings["rule"] = rule
-    if mask is not None:
-        settings["mask"] = dict(mask)
-    changed = replace(collection, extra={**collection.extra, SETTING: settings})
-    rule_of(changed, None)
-    if mask is not None and mask_of(mask).band not in collection.band_names:
-        raise InvalidParameterError("the collection has no band of the mask's name")
-    return changed
-
-
 def mask_of(document: Mapping[str, Any]) -> ClassMask:
     """Read the mask of a collection's settings: `band`, and `classes` or `bits` to leave out.
 

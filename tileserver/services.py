@@ -23,6 +23,7 @@ from tileserver.adhoc.allowed import AllowedAddresses
 from tileserver.adhoc.sources import Sources
 from tileserver.catalogue.combined import CombinedCatalogue, open_catalogue
 from tileserver.descriptors import SldDocuments
+from tileserver.jobs import Jobs
 from tileserver.layers import LayerStyles
 from tileserver.legends import Legends
 from tileserver.limits import Admission, budget, cores
@@ -140,6 +141,7 @@ class Services:
             (budget(settings), self.admission, gate),
             max_age=settings.tile_max_age,
         )
+        self.jobs = Jobs(settings.data_dir / "jobs")
         self.metrics = Metrics(self.figures)
         warm_up()
 
@@ -161,6 +163,7 @@ class Services:
         if self._saving:
             await asyncio.wait(self._saving, timeout=5)
         await self.files.close()
+        await asyncio.to_thread(self.jobs.close)
         self.catalogue.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 

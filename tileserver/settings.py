@@ -182,7 +182,7 @@ class Settings(BaseSettings):
         "may name in `SLD=`; off without any. `SLD_BODY=` needs none.",
     )
     admin_token: SecretStr | None = Field(
-        None, description="Token for writing and fetching routes; they are off without it."
+        None, description="Token for routes that write; they are off without it."
     )
 
     @field_validator("crs")

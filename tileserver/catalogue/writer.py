@@ -25,6 +25,7 @@ from tileserver.catalogue.scenes import (
     instant,
     item_row,
 )
+from tileserver.errors import UnknownCollectionError
 
 _FAR = 1e9
 _DAY_US = 86_400_000_000
@@ -69,6 +70,19 @@ class Writer:
         """Make or replace a collection; its items stay."""
         with self._transaction():
             self._store_collection(collection)
+
+    def change_collection(
+        self, collection_id: str, change: Callable[[Collection], Collection]
+    ) -> Collection:
+        """Change what is said of a collection; see `SqliteCatalogue.change_collection`."""
+        with self._transaction():
+            _, collection = self._collection(collection_id)
+            if collection is None:
+                raise UnknownCollectionError("there is no such collection")
+            changed = change(collection)
+            if changed != collection:
+                self._store_collection(changed)
+            return changed
 
     def put_item(
         self, item: Mapping[str, Any], indexes: Sequence[StoredIndex], merge: Merge

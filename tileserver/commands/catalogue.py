@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
@@ -24,19 +25,19 @@ from tileserver.catalogue.documents import collection_to_stac, parse_instant
 from tileserver.catalogue.errors import CatalogueError
 from tileserver.catalogue.scenes import instant
 from tileserver.catalogue.sqlite import ItemSummary
-from tileserver.errors import InvalidParameterError, InvalidTimeError, UnknownCollectionError
+from tileserver.editing import CollectionSettings
+from tileserver.errors import RequestError, UnknownCollectionError
 from tileserver.ingest.add import Outcome, add
-from tileserver.ingest.levels import Made, make_levels
-from tileserver.ingest.levels import Progress as LevelsProgress
+from tileserver.ingest.after import levels_after
+from tileserver.ingest.levels import Made, Which
 from tileserver.ingest.styling import chosen, unchosen
-from tileserver.mosaics import SETTING, with_settings
+from tileserver.mosaics import SETTING as MOSAIC_SETTING
 from tileserver.products.base import Hints
 from tileserver.products.item import ncname
-from tileserver.services import Tools, open_pyramids, open_tools
+from tileserver.services import Tools, open_tools
 from tileserver.settings import Settings, SettingsError, load_settings
 from tileserver.timeaxis import iso
 from tileserver.timeaxis_choice import SETTING as TIME_SETTING
-from tileserver.timeaxis_choice import parse_duration, parse_strategy
 
 app = typer.Typer(help="Add, list and remove products.", no_args_is_help=True)
 
@@ -137,9 +138,11 @@ def add_command(
         def making(found: int, done: int) -> None:
             bar.update(task, total=found, completed=done, description="making low zooms")
 
+        which: Which | None = None if levels is None else ("all" if levels else "none")
+
         async def work() -> tuple[list[Outcome], Made]:
             outcomes = await add([absolute(h) for h in hrefs], tools, hints, progress)
-            return outcomes, await _levels(outcomes, tools, levels, making)
+            return outcomes, await levels_after(outcomes, tools, which, making)
 
         outcomes, made = asyncio.run(work())
     if made.levels:
@@ -149,20 +152,6 @@ def add_command(
     _report(outcomes, as_json=as_json)
     if any(o.status == "skipped" for o in outcomes):
         raise typer.Exit(1)
-
-
-async def _levels(
-    outcomes: Sequence[Outcome], tools: Tools, levels: bool | None, progress: LevelsProgress
-) -> Made:
-    """Make low zooms of what was added, as the option or else the settings say."""
-    which = tools.settings.ingest_levels if levels is None else ("all" if levels else "none")
-    pyramids = open_pyramids(tools.settings)
-    if pyramids is None:
-        return Made(0, 0, 0)
-    try:
-        return await make_levels(outcomes, tools, pyramids, which, progress)
-    finally:
-        await pyramids.close()
 
 
 def _report(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
@@ -274,18 +263,12 @@ def mosaic_command(
     """Set what mosaics of a collection show where nothing is asked; print the settings as JSON."""
     if (classes or bits) and not mask_band:
         raise _usage("--classes and --bits belong to --mask-band")
-    mask = {"band": mask_band, "classes": _numbers(classes), "bits": _numbers(bits)}
-    with _tools() as tools:
-        try:
-            settings = asyncio.run(
-                _set_mosaic(tools, collection, rule, mask if mask_band else None)
-            )
-        except UnknownCollectionError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from error
-        except InvalidParameterError as error:
-            raise _usage(str(error)) from error
-    typer.echo(json.dumps(settings))
+    given: dict[str, Any] = {"rule": rule} if rule else {}
+    if mask_band:
+        given["mask"] = {
+            "band": mask_band, "classes": _numbers(classes), "bits": _numbers(bits)
+        }  # fmt: skip
+    _changed(collection, _settings(**({"mosaic": given} if given else {})), MOSAIC_SETTING)
 
 
 def _numbers(text: str) -> list[int]:
@@ -295,15 +278,38 @@ def _numbers(text: str) -> list[int]:
         raise _usage("--classes and --bits are whole numbers with commas between") from None
 
 
-async def _set_mosaic(
-    tools: Tools, collection_id: str, rule: str, mask: dict[str, Any] | None
-) -> Any:
+async def _set(tools: Tools, collection_id: str, settings: CollectionSettings) -> Collection:
+    """Change the settings of a collection, where there is anything to change; return it."""
     catalogue = tools.catalogue.local
-    found = await catalogue.collection(collection_id)
-    if rule or mask is not None:
-        found = with_settings(found, rule, mask)
-        await catalogue.put_collection(found)
-    return found.extra.get(SETTING, {})
+    if not settings.model_fields_set:
+        return await catalogue.collection(collection_id)
+    return await catalogue.change_collection(collection_id, settings.applied)
+
+
+def _settings(**given: Any) -> CollectionSettings:
+    """Read settings as the API does.
+
+    Raises:
+        BadParameter: They cannot be read.
+    """
+    try:
+        return CollectionSettings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _usage(first["msg"].removeprefix("Value error, ")) from error
+
+
+def _changed(collection: str, settings: CollectionSettings, name: str) -> None:
+    """Change a collection and print one of its settings."""
+    with _tools() as tools:
+        try:
+            found = asyncio.run(_set(tools, collection, settings))
+        except UnknownCollectionError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+        except RequestError as error:
+            raise _usage(str(error)) from error
+    typer.echo(json.dumps(found.extra.get(name) or {}))
 
 
 @app.command("time")
@@ -318,38 +324,10 @@ def time_command(
     ] = None,
 ) -> None:
     """Set what a collection shows where no time, or a day without images, is asked; print it."""
-    changes = _time_changes(default, tolerance)
-    with _tools() as tools:
-        try:
-            settings = asyncio.run(_set_time(tools, collection, changes))
-        except UnknownCollectionError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from error
-    typer.echo(json.dumps(settings))
-
-
-def _time_changes(default: str, tolerance: str | None) -> dict[str, str]:
-    """Return the settings that are given, checked; "" takes one away."""
-    changes: dict[str, str] = {}
-    try:
-        if default:
-            changes["default"] = parse_strategy(default).name
-        if tolerance is not None:
-            changes["tolerance"] = str(parse_duration(tolerance)) if tolerance.strip() else ""
-    except InvalidTimeError as error:
-        raise _usage(str(error)) from error
-    return changes
-
-
-async def _set_time(tools: Tools, collection_id: str, changes: dict[str, str]) -> dict[str, str]:
-    catalogue = tools.catalogue.local
-    found = await catalogue.collection(collection_id)
-    settings = dict(found.extra.get(TIME_SETTING) or {}) | changes
-    settings = {name: value for name, value in settings.items() if value}
-    if changes:
-        extra = {**found.extra, TIME_SETTING: settings}
-        await catalogue.put_collection(replace(found, extra=extra))
-    return settings
+    given = {"default": default} if default else {}
+    if tolerance is not None:
+        given["tolerance"] = tolerance
+    _changed(collection, _settings(**({"time": given} if given else {})), TIME_SETTING)
 
 
 @app.command("styles")
@@ -373,7 +351,7 @@ def styles_command(
         except UnknownCollectionError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
-        except InvalidParameterError as error:
+        except RequestError as error:
             raise _usage(str(error)) from error
     typer.echo(json.dumps(listed) if as_json else "\n".join(listed))
 
@@ -382,11 +360,13 @@ async def _set_styles(
     tools: Tools, collection_id: str, names: tuple[str, ...], *, reset: bool
 ) -> list[str]:
     catalogue = tools.catalogue.local
-    found = await catalogue.collection(collection_id)
     library = _styles(tools.settings)
-    changed = chosen(found, library, names) if names else found
-    if reset:
-        changed = unchosen(found, library)
-    if changed is not found:
-        await catalogue.put_collection(changed)
-    return list(changed.styles)
+    if names:
+        found = await catalogue.change_collection(
+            collection_id, lambda c: chosen(c, library, names)
+        )
+    elif reset:
+        found = await catalogue.change_collection(collection_id, lambda c: unchosen(c, library))
+    else:
+        found = await catalogue.collection(collection_id)
+    return list(found.styles)

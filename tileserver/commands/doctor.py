@@ -156,7 +156,7 @@ def _probe(prefix: str, access: str, error: SourceError) -> Finding:
 def _safety(settings: Settings) -> Iterator[Finding]:
     token = settings.admin_token
     if token is None:
-        yield Finding("ok", "admin_token", "none: writing and fetching routes are off")
+        yield Finding("ok", "admin_token", "none: routes that write are off")
     elif len(token.get_secret_value()) < _SHORT_TOKEN:
         yield Finding("wrong", "admin_token", f"shorter than {_SHORT_TOKEN} characters")
     else:

@@ -24,11 +24,13 @@ from tileserver.catalogue.scenes import StoredIndex, data_assets
 from tileserver.errors import UnknownCollectionError
 from tileserver.ingest.newest import span, standing
 from tileserver.ingest.styling import with_styles
+from tileserver.mosaics import SETTING as MOSAIC_SETTING
 from tileserver.products.base import Access, Candidate, Hints, ProductItem, folder_of, name_of
 from tileserver.products.cog.statistics import read_statistics
 from tileserver.products.item import bands_of, ncname, with_file_fields
 from tileserver.products.registry import describe, find
 from tileserver.products.sentinel2.offsets import without_offsets
+from tileserver.timeaxis_choice import SETTING as TIME_SETTING
 
 _log = logging.getLogger(__name__)
 #: Products that are described and indexed at the same time.
@@ -95,6 +97,7 @@ async def add(
     tools: Tools,
     hints: Hints | None = None,
     progress: Progress | None = None,
+    documents: Mapping[str, bytes] | None = None,
 ) -> list[Outcome]:
     """Add everything that lies at some addresses.
 
@@ -103,17 +106,25 @@ async def add(
         tools: Stores, readers and the catalogue.
         hints: What products do not say themselves.
         progress: Called whenever a product was found or done.
+        documents: Content of addresses that are read from nowhere: what came with a request.
 
     Returns:
         One outcome per item, or per product or address that was skipped.
     """
-    job = _Job(tools, hints or Hints(), progress)
+    job = _Job(tools, hints or Hints(), progress, documents or {})
     return await job.run(hrefs)
 
 
 class _Job:
-    def __init__(self, tools: Tools, hints: Hints, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        hints: Hints,
+        progress: Progress | None,
+        documents: Mapping[str, bytes],
+    ) -> None:
         self._tools = tools
+        self._documents = documents
         self._hints = hints
         self._progress = progress
         self._library = self._hints.styles or StyleRegistry.load_library()
@@ -126,7 +137,7 @@ class _Job:
         outcomes: list[Outcome] = []
         for href in hrefs:
             try:
-                found = await find(href, Access(self._tools.stores, self._tools.readers))
+                found = await find(href, self._access())
             except SourceError as error:
                 outcomes.append(Outcome(href, "skipped", reason=str(error)))
                 self._tell(outcomes[-1])
@@ -144,6 +155,9 @@ class _Job:
                 task.cancel()
         return outcomes
 
+    def _access(self) -> Access:
+        return Access(self._tools.stores, self._tools.readers, self._documents)
+
     def _tell(self, outcome: Outcome | None) -> None:
         if self._progress is not None:
             self._progress(outcome, self._found, self._done)
@@ -152,7 +166,7 @@ class _Job:
         """Describe and index a product; the gate is left when it is stored."""
         await self._gate.acquire()
         done: list[_Prepared | Outcome] = []
-        access = Access(self._tools.stores, self._tools.readers)
+        access = self._access()
         try:
             for found in await describe(candidate, access, self._hints):
                 # one by one: an item that fails must not hide those before it
@@ -299,9 +313,15 @@ def _as_described(have: Collection, template: Collection) -> Collection:
         raise SourceUnsupportedError("there is a collection of this id without a description")
     named = {b.name for b in template.bands}
     others = tuple(b for b in have.bands if b.name not in named)
+    # What was set since, by the command or the API, and is not named in the description stays.
+    kept = {
+        key: {**(have.extra.get(key) or {}), **(template.extra.get(key) or {})}
+        for key in (TIME_SETTING, MOSAIC_SETTING)
+        if key in have.extra
+    }
     return replace(
         template, bbox=have.bbox, time=have.time, bands=(*template.bands, *others),
-        min_zoom=have.min_zoom, max_zoom=have.max_zoom,
+        min_zoom=have.min_zoom, max_zoom=have.max_zoom, extra={**template.extra, **kept},
     )  # fmt: skip
 
 

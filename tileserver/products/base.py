@@ -62,11 +62,13 @@ class Access:
     Attributes:
         stores: Turns addresses into byte sources, within the allow-list.
         readers: Reads rasters.
+        given: Content of addresses that are read from nowhere: what came with a request.
         fetcher: Reads JSON over HTTP, within the same allow-list.
     """
 
     stores: StoreRegistry
     readers: ReaderRegistry
+    given: Mapping[str, bytes] = field(default_factory=dict)
     fetcher: HttpFetcher = field(init=False)
     _heads: dict[str, bytes] = field(default_factory=dict)
     _files: dict[str, "asyncio.Future[IndexedFile]"] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Access:
 
     def __post_init__(self) -> None:
         self.fetcher = HttpFetcher(self.stores)
+        self._heads.update({href: content[:HEAD] for href, content in self.given.items()})
 
     async def head(self, href: str) -> bytes:
         """Return the first bytes of a file, at most `HEAD`.
@@ -102,6 +105,8 @@ class Access:
             SourceUnsupportedError: It is larger than `DOCUMENT_LIMIT`.
             SourceError: Other kinds, by what the store answered.
         """
+        if href in self.given:
+            return self.given[href]
         if (inside := archive.split(href)) is not None:
             return await (await self._archive(inside[0])).content(inside[1], DOCUMENT_LIMIT)
         if href.startswith(("http://", "https://")):
@@ -117,6 +122,8 @@ class Access:
             SourceMissingError: There is nothing at the address.
             SourceError: Other kinds, by what the store answered.
         """
+        if href in self.given:
+            return (href,)
         if (inside := archive.split(href)) is not None:
             return (await self._archive(inside[0])).addresses(inside[1])
         found: list[str] = []

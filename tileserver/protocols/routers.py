@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from tileserver.protocols.admin.router import router as admin_router
 from tileserver.protocols.api.router import router as api_router
 from tileserver.protocols.ows.router import router as ows_router
 from tileserver.protocols.styles.router import router as styles_router
@@ -34,6 +35,7 @@ def routers(settings: Settings | None = None) -> list[APIRouter]:
     return [
         xyz_router(),
         api_router(),
+        admin_router(),
         styles_router(),
         wms_router(wms),
         wmts_router(wmts),

@@ -4,8 +4,11 @@ from typing import Protocol, cast
 
 from fastapi import Request
 
+from renderers.stores import StoreRegistry
 from tileserver.adhoc.sources import Sources
+from tileserver.catalogue.combined import CombinedCatalogue
 from tileserver.descriptors import SldDocuments
+from tileserver.jobs import Jobs
 from tileserver.legends import Legends
 from tileserver.pipeline import Pipeline
 from tileserver.settings import Settings
@@ -29,6 +32,18 @@ class Services(Protocol):
     @property
     def documents(self) -> SldDocuments:
         """Styled Layer Descriptors by their addresses."""
+
+    @property
+    def catalogue(self) -> CombinedCatalogue:
+        """What is there, for those who may change it."""
+
+    @property
+    def stores(self) -> StoreRegistry:
+        """Which addresses may be read."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work that goes on behind the answers."""
 
     @property
     def adhoc(self) -> Sources:

@@ -358,3 +358,35 @@ async def test_a_changed_item_has_its_new_footprint(catalogue, make, merge):
     await catalogue.put_item(make("one", 20, 10), [], merge)
     (found,) = await catalogue.footprints("c", WORLD, ALWAYS, 1)
     assert found.outline.bounds[0] == pytest.approx(20.0, abs=2e-5)
+
+
+async def test_what_is_written_elsewhere_leaves_a_collection_the_object_it_was(
+    catalogue, make, merge
+):
+    """By the object it is told that nothing is new of a collection."""
+    await catalogue.put_item(make("a", 10, 10), [], merge)
+    first = await catalogue.collection("c")
+    await catalogue.put_collection(replace(first, id="other"))
+    other = await catalogue.collection("other")
+    assert await catalogue.collection("c") is first
+    changed = await catalogue.change_collection("other", lambda c: replace(c, title="New"))
+    assert await catalogue.collection("other") == changed != other
+    assert await catalogue.collection("c") is first
+    await catalogue.remove("other")
+    await catalogue.put_collection(other)
+    assert await catalogue.collection("other") is not other
+
+
+async def test_a_change_that_fails_leaves_everything_as_it_was(catalogue, make, merge):
+    await catalogue.put_item(make("a", 10, 10), [], merge)
+    before = await catalogue.collection("c")
+
+    def fails(_):
+        raise UnknownItemError("no")
+
+    with pytest.raises(UnknownItemError):
+        await catalogue.change_collection("c", fails)
+    with pytest.raises(UnknownCollectionError):
+        await catalogue.change_collection("none", lambda c: c)
+    assert await catalogue.collection("c") is before
+    assert await catalogue.put_item(make("b", 10, 10), [], merge)  # no transaction is open

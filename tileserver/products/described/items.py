@@ -10,6 +10,8 @@ from renderers.readers.base import RasterInfo
 from tileserver import dimensions
 from tileserver.catalogue.base import DESCRIBED, ORDER, STYLED, Collection
 from tileserver.catalogue.footprint import grid_footprint
+from tileserver.editing import CollectionSettings
+from tileserver.errors import RequestError
 from tileserver.products.base import Access, ProductItem, name_of, stem_of
 from tileserver.products.described.model import Description
 from tileserver.products.described.times import NameTime, Period
@@ -70,7 +72,14 @@ async def described_item(
         max_zoom=native_zoom(grid, footprint),
         extra=_extra(description, mark),
     )
-    return ProductItem(item, template)
+    return ProductItem(item, _with_settings(template, description))
+
+
+def _with_settings(template: Collection, description: Description) -> Collection:
+    try:
+        return (description.settings or CollectionSettings()).applied(template)
+    except RequestError as error:
+        raise SourceUnsupportedError(f"settings: {error}") from error
 
 
 def _extra(description: Description, mark: str) -> dict[str, Any]:

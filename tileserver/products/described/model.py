@@ -3,6 +3,7 @@
 docs/how-to/describe-a-collection.md tells users of every key.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -11,9 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -22,12 +21,20 @@ from pydantic import (
 
 from renderers.errors import SourceCorruptError
 from styles.errors import StyleError
-from styles.registry import StyleRegistry, from_definition
 from styles.yamltext import Lines, line_of, read_yaml
-from tileserver import footprints
 from tileserver.catalogue.base import BandInfo, ClassInfo
 from tileserver.catalogue.documents import parse_instant
 from tileserver.dimensions import parse_ranges
+from tileserver.editing import (
+    Attribution,
+    CollectionSettings,
+    License,
+    Part,
+    Styles,
+    Text,
+    Title,
+    read_styles,
+)
 from tileserver.errors import InvalidDimensionError, InvalidTimeError
 from tileserver.products.described.times import NameTime
 from tileserver.products.item import ncname
@@ -58,11 +65,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ClassPart(_Part):
+class ClassPart(Part):
     """One class of a classified band."""
 
     value: int = Field(ge=0, le=65535)
@@ -83,7 +86,7 @@ class ClassPart(_Part):
         return ClassInfo(self.value, self.name, (red, green, blue, alpha[0] if alpha else 255))
 
 
-class BandPart(_Part):
+class BandPart(Part):
     """One band of the files; what is not said here is as the files say."""
 
     name: str
@@ -134,7 +137,7 @@ class BandPart(_Part):
         )
 
 
-class TimePart(_Part):
+class TimePart(Part):
     """When the files were seen: one time for all, or read from each file's name."""
 
     start: Instant | None = None
@@ -163,7 +166,7 @@ class TimePart(_Part):
         return self
 
 
-class DimensionPart(_Part):
+class DimensionPart(Part):
     """A dimension that filters the values of a band; see `tileserver.dimensions`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
@@ -188,20 +191,21 @@ class DimensionPart(_Part):
         return self
 
 
-class Description(_Part):
+class Description(Part):
     """A collection of like rasters."""
 
     collection: str
-    title: str = Field("", max_length=200)
-    description: str = Field("", max_length=10_000)
-    attribution: str = Field("", max_length=1000)
-    license: str = Field("other", max_length=100)
+    title: Title = ""
+    description: Text = ""
+    attribution: Attribution = ""
+    license: License = "other"
     files: list[str] = Field([], max_length=_MOST_FILES)
     time: TimePart | None = None
     bands: list[BandPart] = Field(min_length=1, max_length=_MOST_BANDS)
-    styles: list[str | dict[str, Any]] = Field([], max_length=12)
+    styles: Styles = Field([])
     dimensions: list[DimensionPart] = Field([], max_length=4)
     order: int = Field(0, ge=-1000, le=1000)
+    settings: CollectionSettings | None = None
 
     @field_validator("collection")
     @classmethod
@@ -238,27 +242,7 @@ class Description(_Part):
 
     @model_validator(mode="after")
     def _styles_fit(self) -> Self:
-        library = StyleRegistry.load_library() if self.styles else StyleRegistry()
-        seen: set[str] = set()
-        for place, entry in enumerate(self.styles):
-            where = f"styles[{place}]"
-            try:
-                if entry == footprints.STYLE.id:
-                    style = footprints.STYLE
-                elif isinstance(entry, str):
-                    style = library.get(entry)
-                else:
-                    style = from_definition(entry, library)
-            except StyleError as error:
-                raise ValueError(f"{where}: {error}") from error
-            if style.id == footprints.STYLE.id and style is not footprints.STYLE:
-                raise ValueError(f"{where}: the id {style.id} is that of the images' outlines")
-            lacking = sorted(style.bands - self.band_names)
-            if lacking and style is not footprints.STYLE:
-                raise ValueError(f"{where}: there is no band {lacking[0]}")
-            if style.id in seen:
-                raise ValueError(f"{where}: the id {style.id} is used twice")
-            seen.add(style.id)
+        read_styles(self.styles, self.band_names)
         return self
 
     @property
@@ -289,7 +273,7 @@ def parse_description(data: bytes, name: str) -> Description:
     """Read a description.
 
     Args:
-        data: The YAML text, UTF-8.
+        data: The YAML or JSON text, UTF-8.
         name: Stands for the file in messages.
 
     Raises:
@@ -298,7 +282,7 @@ def parse_description(data: bytes, name: str) -> Description:
     if len(data) > LIMIT:
         raise SourceCorruptError(f"{name}: a description has at most {LIMIT} bytes")
     try:
-        document, lines = read_yaml(data.decode("utf-8"), name)
+        document, lines = _document(data.decode("utf-8"), name)
     except UnicodeDecodeError as error:
         raise SourceCorruptError(f"{name}: the text is not UTF-8") from error
     except StyleError as error:
@@ -309,6 +293,28 @@ def parse_description(data: bytes, name: str) -> Description:
         return Description.model_validate(document)
     except ValidationError as error:
         raise SourceCorruptError(_told(error, lines, name)) from error
+
+
+def _document(text: str, name: str) -> tuple[Any, Lines]:
+    """Read JSON, or YAML, for which not all JSON is: it knows no tabs, and `1e3` is a text."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=_once), {}
+        except RecursionError as error:
+            raise StyleError(f"{name}: too deep") from error
+        except json.JSONDecodeError:
+            pass  # braces begin mappings of YAML too
+        except ValueError as error:
+            raise StyleError(f"{name}: {error}") from error
+    return read_yaml(text, name)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a repeated key, of which JSON keeps the last without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def load_description(path: Path) -> Description:

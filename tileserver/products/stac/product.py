@@ -98,7 +98,7 @@ def _asset_names(content: Mapping[str, Any]) -> set[str]:
 
 async def _beside(content: Mapping[str, Any], href: str, access: Access) -> frozenset[str]:
     """Return the files of an item that lie in its own folder; web servers are not asked."""
-    if href.startswith(("http://", "https://")):
+    if href in access.given or href.startswith(("http://", "https://")):
         return frozenset()
     places = [f"{folder_of(href)}/{name}" for name in _asset_names(content)]
     return await access.present(places)
