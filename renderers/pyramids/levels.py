@@ -161,5 +161,6 @@ class PyramidIndex(RasterIndex):
         """Tell blocks of the file and of kept levels apart, whatever their levels' numbers are."""
         entry = self.entries[block.level]
         if entry.candidate is None:
-            return self.base.identity(block._replace(level=entry.base))
+            same = entry.base == block.level
+            return self.base.identity(block if same else block._replace(level=entry.base))
         return (entry.level.scale_x, self._nodata_name, *block[1:])
