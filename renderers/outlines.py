@@ -64,7 +64,8 @@ def filled(what: Shapes, box: GeoBox, colour: tuple[int, int, int, int]) -> Imag
         cut, _ = _cut(all_shapes, window)
         parts = shapely.get_parts(cut)
         parts = parts[shapely.get_type_id(parts) == _POLYGON]
-        parts = shapely.segmentize(parts, _piece(window))
+        # Holes in the other sense than what is around them.
+        parts = shapely.segmentize(shapely.orient_polygons(parts), _piece(window))
         rings, of_part = shapely.get_rings(parts, return_index=True)
         lonlat, of_ring = shapely.get_coordinates(rings, return_index=True)
         for points in _placed(lonlat, box):

@@ -18,41 +18,48 @@ _f32_out = types.Array(types.float32, 2, "C")
 
 
 @inlined
-def _crossings(points: Array, first: int, last: int, y: float, found: Array, count: int) -> int:
-    """Add where a closed ring crosses a row, each edge without its upper end."""
+def _area(points: Array, first: int, last: int) -> float:
+    """Return twice the area of a closed ring, by its sense positive or negative."""
+    total = 0.0
     for k in range(first, last - 1):
-        y0, y1 = points[k, 1], points[k + 1, 1]
-        if (y0 <= y) != (y1 <= y):
-            x0, x1 = points[k, 0], points[k + 1, 0]
-            found[count] = x0 + (y - y0) * (x1 - x0) / (y1 - y0)
-            count += 1
-    return count
+        total += points[k, 0] * points[k + 1, 1] - points[k + 1, 0] * points[k, 1]
+    return total
 
 
 @inlined
-def _between(found: Array, count: int, row: Array) -> None:
-    """Fill the pixels of a row whose middles lie between the first two crossings, and so on."""
-    crossings = np.sort(found[:count])
-    for k in range(0, count - 1, 2):
-        left = max(np.ceil(crossings[k] - 0.5), 0.0)
-        right = min(np.ceil(crossings[k + 1] - 0.5), float(row.shape[0]))
-        for column in range(int(left), int(right)):
-            row[column] = 1
+def _cross(points: Array, first: int, last: int, sense: int, steps: Array) -> None:
+    """Note where a closed ring crosses the middles of rows; each edge without its upper end."""
+    height, width = steps.shape
+    for k in range(first, last - 1):
+        x0, y0, x1, y1 = points[k, 0], points[k, 1], points[k + 1, 0], points[k + 1, 1]
+        if y0 == y1:
+            continue
+        step = sense if y0 < y1 else -sense
+        top = max(np.ceil(min(y0, y1) - 0.5), 0.0)
+        bottom = min(np.ceil(max(y0, y1) - 0.5), float(height))
+        slope = (x1 - x0) / (y1 - y0)
+        for row in range(int(top), int(bottom)):
+            column = max(np.ceil(x0 + (row + 0.5 - y0) * slope - 0.5), 0.0)
+            if column < width:
+                steps[row, int(column)] += step
 
 
 @kernel(types.void(_f64_rows, _i64, _i64, _u8_out))
 def fill(points: Array, rings: Array, shapes: Array, out: Array) -> None:
     """Mark the pixels whose middle lies in a shape; of a shape below a pixel the one it lies in.
 
+    How often shapes lie over each pixel is counted by steps at their edges, so that shapes over one
+    another cost no more than their edges.
+
     Args:
         points: float64, shape (vertices, 2), column and row in pixels, finite; rings are closed.
         rings: int64, shape (rings + 1,): where each ring begins in `points`.
-        shapes: int64, shape (shapes + 1,): where each shape begins in `rings`; a pixel is inside
-            where an odd number of its rings is around it.
+        shapes: int64, shape (shapes + 1,): where each shape begins in `rings`: with the ring around
+            it; those that follow are holes in it, in the other sense.
         out: uint8, shape (height, width), 1 where inside; the rest is left as it is.
     """
     height, width = out.shape
-    found = np.empty(points.shape[0], np.float64)
+    steps = np.zeros((height, width), np.int32)
     for shape in range(shapes.shape[0] - 1):
         first, last = rings[shapes[shape]], rings[shapes[shape + 1]]
         if last - first < 2:
@@ -66,15 +73,19 @@ def fill(points: Array, rings: Array, shapes: Array, out: Array) -> None:
             continue
         if right - left < 1.0 or bottom - top < 1.0:
             # A thin one could lie between the middles of all pixels.
-            for row in range(max(int(top), 0), min(int(bottom), height - 1) + 1):
-                for column in range(max(int(left), 0), min(int(right), width - 1) + 1):
+            for row in range(max(int(top), 0), int(min(bottom, height - 1.0)) + 1):
+                for column in range(max(int(left), 0), int(min(right, width - 1.0)) + 1):
                     out[row, column] = 1
             continue
-        for row in range(max(int(np.floor(top)), 0), min(int(bottom) + 1, height)):
-            count = 0
-            for ring in range(shapes[shape], shapes[shape + 1]):
-                count = _crossings(points, rings[ring], rings[ring + 1], row + 0.5, found, count)
-            _between(found, count, out[row])
+        sense = 1 if _area(points, first, rings[shapes[shape] + 1]) > 0.0 else -1
+        for ring in range(shapes[shape], shapes[shape + 1]):
+            _cross(points, rings[ring], rings[ring + 1], sense, steps)
+    for row in range(height):
+        over = 0
+        for column in range(width):
+            over += steps[row, column]
+            if over != 0:
+                out[row, column] = 1
 
 
 @kernel(types.void(_f64_rows, _u8, types.float64, _f32_out, _u8_out))

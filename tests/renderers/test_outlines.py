@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,6 +156,22 @@ def test_the_first_is_on_top_and_a_line_is_twice_as_wide_at_twice_the_density():
     across = thin.pixels[SIZE // 3, :, 3].sum() / 255.0
     twice = wide.pixels[2 * SIZE // 3, :, 3].sum() / 255.0
     assert (across, twice) == pytest.approx((3.0, 6.0), abs=0.02), "two lines"
+
+
+@settings(max_examples=25, deadline=None)
+@given(several=st.lists(shapes(), min_size=2, max_size=6), hole=st.floats(0.2, 0.9))
+def test_shapes_over_one_another_and_holes_fill_what_any_of_them_covers(several, hole):
+    grid, area = BOXES["world in degrees"]
+    frame = box(20.0, -50.0, 70.0, 0.0)
+    inner = shapely.affinity.scale(frame, hole, hole)
+    frame = Polygon(frame.exterior.coords, [inner.exterior.coords])
+    every = [*several, frame, Polygon(several[0].exterior.coords[::-1])]
+    found = marked(filled(Shapes(every, area), grid, VIOLET), grid)
+    alone = [marked(filled(Shapes([one], area), grid, VIOLET), grid) for one in every]
+    np.testing.assert_array_equal(found, np.any(alone, axis=0))
+    expected = inside(frame, grid)
+    different = alone[-2] != expected
+    assert not (different & ~near_an_edge(expected)).any()
 
 
 def test_a_shape_far_below_a_pixel_is_seen():
