@@ -19,10 +19,12 @@ from cache.singleflight import SingleFlight
 from renderers.crs import WGS84, is_geographic, transform_points
 from renderers.draw import Renderer
 from renderers.encoders.automatic import automatic
+from renderers.encoders.placed import PlacedEncoder
 from renderers.encoders.registry import EncoderRegistry
 from renderers.geobox import GeoBox
 from renderers.image import Image, Raster
 from renderers.job import Budget, CoverageJob, DrawJob, Footprints, LayerJob, Left, OutlinesJob
+from renderers.notice import notice
 from renderers.outlines import Shapes
 from renderers.paint import flatten
 from renderers.rule import PLAIN, MosaicRule
@@ -409,6 +411,20 @@ class Pipeline:
         provisional = is_provisional(headers)
         return Picture(entry.body, entry.media_type, etag, False, headers, provisional)
 
+    async def notice(self, text: str, request: PictureRequest) -> Picture:
+        """Return a picture of a text, of the size, format and look of a request; never kept.
+
+        Raises:
+            RequestError: The request is too large, or the format is not offered.
+        """
+        self._check(request)
+        box = request.geobox
+        background = (*request.background, 0 if request.transparent else 255)
+        async with self._admission.admit(box.width * box.height):
+            image = notice(text, box.width, box.height, background)
+            encoded = self._encode(image, request)
+        return Picture(encoded.body, encoded.media_type, "", False)
+
     async def coverage(self, request: CoverageRequest) -> GridValues:
         """Return values of bands, or of a style's program, on a grid; by the rule of the mosaic.
 
@@ -691,6 +707,8 @@ class Pipeline:
         encoder = self._encoders.get(chosen)
         if request.transparent and not encoder.supports_alpha:
             image = flatten(image, request.background)
+        if isinstance(encoder, PlacedEncoder):
+            return _Encoded(encoder.encode_placed(image, request.geobox), chosen)
         return _Encoded(encoder.encode(image), chosen)
 
 

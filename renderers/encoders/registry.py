@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from renderers.encoders.avif import AvifEncoder
 from renderers.encoders.base import Encoder, EncodingError
+from renderers.encoders.gif import GifEncoder, Png8Encoder
 from renderers.encoders.jpeg import JpegEncoder
+from renderers.encoders.placed import GeoTiffPicture
 from renderers.encoders.png import PngEncoder
 from renderers.encoders.webp import WebpEncoder
 
@@ -51,5 +53,15 @@ class EncoderRegistry:
 
 
 def default_encoders() -> EncoderRegistry:
-    """Return PNG, JPEG, WebP and AVIF."""
-    return EncoderRegistry([PngEncoder(), JpegEncoder(), WebpEncoder(), AvifEncoder()])
+    """Return PNG, JPEG, WebP, AVIF, PNG of 8 bits, GIF and GeoTIFF."""
+    return EncoderRegistry(
+        [
+            PngEncoder(),
+            JpegEncoder(),
+            WebpEncoder(),
+            AvifEncoder(),
+            Png8Encoder(),
+            GifEncoder(),
+            GeoTiffPicture(),
+        ]
+    )

@@ -110,6 +110,10 @@ class FakePipeline:
             return Picture(b"", request.media_type, etag, True)
         return Picture(repr(request).encode(), request.media_type, etag, False, self.headers)
 
+    async def notice(self, text: str, request: PictureRequest) -> Picture:
+        self.asked.append(request)
+        return Picture(text.encode(), request.media_type, "", False)
+
 
 def collections() -> list[Collection]:
     start, end = datetime(2024, 6, 1, 10, tzinfo=UTC), datetime(2024, 6, 21, 10, tzinfo=UTC)

@@ -169,7 +169,7 @@ class Document:
             ("GetCapabilities", (self._words.format,)),
             ("GetMap", FORMATS),
             ("GetFeatureInfo", tuple(INFO_FORMATS)),
-            (f"{self._words.extended}GetLegendGraphic", LEGEND_FORMATS),
+            *self._extended(),
         ):
             operation = self._writer.add(requests, name)
             for kind in formats:
@@ -178,6 +178,14 @@ class Document:
             # Documents of styles may be too long for an address.
             for method in ("Get", "Post") if name == "GetMap" else ("Get",):
                 self._writer.link(self._writer.add(dcp, method), "OnlineResource", self._href)
+
+    def _extended(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the operations of OGC 05-078r4."""
+        prefix = self._words.extended
+        return [
+            (f"{prefix}DescribeLayer", (self._words.format,)),
+            (f"{prefix}GetLegendGraphic", LEGEND_FORMATS),
+        ]
 
     def _root_layer(self, capability: etree._Element, views: Sequence[LayerView]) -> None:
         root = self._writer.add(capability, "Layer")

@@ -4,14 +4,15 @@ They are read at the centre of the pixel, in full resolution; no map is drawn fo
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from fastapi import Request, Response
 
 from renderers.crs import WGS84, transform_points
-from styles.model import Style
+from renderers.values import computed
+from styles.model import ClassColour, Style
 from tileserver import errors
 from tileserver.catalogue.base import Collection
 from tileserver.pipeline import Pipeline
@@ -152,13 +153,47 @@ async def find_features(
     if place is None:
         return []
     features = []
+    styles = {layer.collection: layer.style for layer in reversed(asked.view.layers)}
     for collection, choice, _ in layers:
+        asked_style = styles[collection.id]
+        style = None
+        if asked_style or collection.styles:
+            style = await pipeline.style(collection.id, asked_style)
         units = {band.name: band.unit for band in collection.bands if band.unit}
         features += [
-            Feature(collection.id, found, choice.told, *place, units)
+            Feature(
+                collection.id,
+                found,
+                choice.told,
+                *place,
+                units,
+                {} if style is None else shown_value(style, collection, found.values),
+            )
             for found in await pipeline.values(asked.values_of(collection))
         ]
     return features
+
+
+def shown_value(
+    style: Style, collection: Collection, values: Mapping[str, float | None]
+) -> dict[str, str | float | None]:
+    """Return what a style makes of values: its id, and of styles of one value that and its class.
+
+    Args:
+        style: One that the collection has the bands for.
+        collection: Knows the names of its bands.
+        values: By band name; formulas have their own in it already.
+    """
+    told: dict[str, str | float | None] = {"style": style.id}
+    named = {n: values.get(b.name) for b in collection.bands for n in (b.name, b.common_name)}
+    if style.program.outputs != 1 or not style.bands <= named.keys():
+        return told
+    (value,) = computed(style.program, named).values()
+    told["value"] = value
+    if isinstance(style.colour, ClassColour) and not style.colour.flags and value is not None:
+        names_of = {entry.value: entry.name for entry in style.colour.classes}
+        told["class"] = names_of.get(round(value)) if value == round(value) else None
+    return told
 
 
 def _on_earth(asked: GetFeatureInfo) -> tuple[float, float] | None:

@@ -16,7 +16,7 @@ from tileserver.formulas import parse_style
 from tileserver.mosaics import MosaicChoice, parse_mosaic
 from tileserver.protocols.wms.times import check_time, picture_warnings
 from tileserver.protocols.wms.version import Version
-from tileserver.request import LayerRequest, PictureRequest
+from tileserver.request import AUTO, LayerRequest, PictureRequest
 from tileserver.settings import Settings
 from tileserver.timeaxis import UNSAID, TimeRequest, parse_time
 from tileserver.web.answers import picture_answer
@@ -25,11 +25,27 @@ from tileserver.web.kvp import Kvp, boolean, integer, names
 
 T = TypeVar("T")
 
-#: Formats of GetMap, the first is what most clients take.
-FORMATS = ("image/png", "image/jpeg", "image/webp")
+#: Formats of GetMap that capabilities tell, the first is what most clients take.
+FORMATS = (
+    "image/png",
+    "image/png; mode=8bit",
+    "image/jpeg",
+    "image/webp",
+    "image/gif",
+    "image/geotiff",
+)
+#: Other names of formats. The last one is JPEG or PNG, as what is drawn needs: it is not told, as
+#: the answer never has this media type.
+_ALIASES = {
+    "image/jpg": "image/jpeg",
+    "image/png8": "image/png; mode=8bit",
+    "image/tiff": "image/geotiff",
+    "image/vnd.jpeg-png": AUTO,
+}
 
 # In either version's words; clients mix them up.
 _BLANK = frozenset({"BLANK", "APPLICATION/VND.OGC.SE_BLANK"})
+_IN_IMAGE = frozenset({"INIMAGE", "APPLICATION/VND.OGC.SE_INIMAGE"})
 
 _COLOUR = re.compile(r"(?:0x|#)?([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})", re.IGNORECASE)
 _WHITE = (255, 255, 255)
@@ -130,7 +146,7 @@ class MapView:
 
 
 async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
-    """Answer GetMap; with EXCEPTIONS for blank pictures errors are pictures of nothing."""
+    """Answer GetMap; with EXCEPTIONS for pictures, errors are pictures of nothing or of a text."""
     context = services(request)
     try:
         view = MapView.decode(kvp, context.settings, version)
@@ -150,15 +166,16 @@ async def get_map(request: Request, kvp: Kvp, version: Version) -> Response:
         return await picture_answer(
             request, asked, more=lambda picture: picture_warnings(times, picture)
         )
-    except errors.DOMAIN_ERRORS:
-        if kvp.text("EXCEPTIONS").upper() not in _BLANK:
-            raise
-        blank = _blank(kvp, context.settings)
+    except errors.DOMAIN_ERRORS as error:
+        kind = kvp.text("EXCEPTIONS").upper()
+        blank = _blank(kvp, context.settings) if kind in _BLANK | _IN_IMAGE else None
         if blank is None:
             raise
-    answer = await picture_answer(request, blank)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+        told = "" if kind in _BLANK else errors.describe(error).detail
+    picture = await context.pipeline.notice(told, blank)
+    return Response(
+        picture.body, media_type=picture.media_type, headers={"Cache-Control": "no-store"}
+    )
 
 
 def dimensions_of(kvp: Kvp) -> Asked:
@@ -215,9 +232,12 @@ def _size(kvp: Kvp, name: str, most: int) -> int:
 
 
 def _format(text: str) -> str:
-    """Read a media type; parameters such as `mode=8bit` are hints that may be ignored."""
-    kind = text.partition(";")[0].strip().lower()
-    if kind not in FORMATS:
+    """Read a media type; parameters other than `mode=8bit` are hints that may be ignored."""
+    kind, _, parameters = (part.strip().lower() for part in text.partition(";"))
+    kind = _ALIASES.get(kind, kind)
+    if kind == "image/png" and parameters.replace(" ", "") == "mode=8bit":
+        return "image/png; mode=8bit"
+    if kind not in (*FORMATS, AUTO):
         message = f"no format {text[:40]!r}; there are {', '.join(FORMATS)}"
         raise errors.InvalidFormatError(message, parameter="FORMAT")
     return kind

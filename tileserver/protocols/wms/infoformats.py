@@ -4,7 +4,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from lxml import etree
@@ -16,7 +16,9 @@ from tileserver.web.xml import Writer, clean, serialise
 GML = "http://www.opengis.net/gml"
 WFS = "http://www.opengis.net/wfs"
 
-_OWN = ("layer", "scene", "datetime", "chosen", "mosaic")
+ESRI = "http://www.esri.com/wms"
+
+_OWN = ("layer", "scene", "datetime", "chosen", "mosaic", "style", "value", "class")
 _NO_NAME_CHARACTER = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
@@ -31,6 +33,8 @@ class Feature:
         lon: Degrees, WGS 84, of the pixel's centre.
         lat: Degrees.
         units: By band name; bands without a unit are left out.
+        shown: What the layer's style makes of the values: `style`, and of styles of one value
+            `value` and, of classes, `class`.
     """
 
     layer: str
@@ -39,6 +43,7 @@ class Feature:
     lon: float
     lat: float
     units: Mapping[str, str]
+    shown: Mapping[str, str | float | None] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -62,7 +67,7 @@ class Feature:
         if self.found.compose != "first":
             told["mosaic"] = self.found.compose
         values = self.found.values.items()
-        return told | {f"band_{k}" if k in _OWN else k: v for k, v in values}
+        return told | dict(self.shown) | {f"band_{k}" if k in _OWN else k: v for k, v in values}
 
 
 def to_json(features: Sequence[Feature]) -> bytes:
@@ -127,6 +132,32 @@ def to_gml(features: Sequence[Feature]) -> bytes:
     return serialise(root)
 
 
+def to_gml31(features: Sequence[Feature]) -> bytes:
+    """Write GML 3.1.1 (OGC 03-105r1); coordinates are latitude longitude, as the URN says."""
+    writer = Writer({"wfs": WFS, "gml": GML})
+    root = writer.root("wfs:FeatureCollection")
+    for feature in features:
+        member = writer.add(root, "gml:featureMember")
+        element = etree.SubElement(member, _element_name(feature.layer))
+        element.set(f"{{{GML}}}id", _element_name(feature.id))
+        location = etree.SubElement(element, "location")
+        srs = {"srsName": "urn:ogc:def:crs:EPSG::4326"}
+        point = writer.add(location, "gml:Point", attributes=srs)
+        writer.add(point, "gml:pos", f"{feature.lat!r} {feature.lon!r}")
+        _properties(element, feature)
+    return serialise(root)
+
+
+def to_esri(features: Sequence[Feature]) -> bytes:
+    """Write what ArcGIS reads: an element per scene with an attribute per value."""
+    writer = Writer({None: ESRI})
+    root = writer.root("FeatureInfoResponse")
+    for feature in features:
+        told = {_element_name(k): _word(v) for k, v in feature.properties().items()}
+        writer.add(root, "FIELDS", attributes=told)
+    return serialise(root)
+
+
 def _member(writer: Writer, root: etree._Element, feature: Feature) -> None:
     member = writer.add(root, "gml:featureMember")
     element = etree.SubElement(member, _element_name(feature.layer))
@@ -134,6 +165,10 @@ def _member(writer: Writer, root: etree._Element, feature: Feature) -> None:
     location = etree.SubElement(element, "location")
     point = writer.add(location, "gml:Point", attributes={"srsName": "EPSG:4326"})
     writer.add(point, "gml:coordinates", f"{feature.lon!r},{feature.lat!r}")
+    _properties(element, feature)
+
+
+def _properties(element: etree._Element, feature: Feature) -> None:
     for name, value in feature.properties().items():
         if value is not None:
             etree.SubElement(element, _element_name(name)).text = clean(_word(value))
@@ -168,5 +203,7 @@ INFO_FORMATS: Mapping[str, Callable[[Sequence[Feature]], bytes]] = MappingProxyT
         "application/json": to_json,
         "application/geo+json": to_json,
         "application/vnd.ogc.gml": to_gml,
+        "application/vnd.ogc.gml/3.1.1": to_gml31,
+        "application/vnd.esri.wms_featureinfo_xml": to_esri,
     }
 )

@@ -9,6 +9,7 @@ from tileserver.errors import InvalidParameterError, OperationNotSupportedError,
 from tileserver.protocols.wms import v11, v13
 from tileserver.protocols.wms.bodies import read_parameters, with_document
 from tileserver.protocols.wms.capabilities import Words, answer_capabilities
+from tileserver.protocols.wms.describelayer import describe_layer
 from tileserver.protocols.wms.getfeatureinfo import get_feature_info
 from tileserver.protocols.wms.getlegendgraphic import get_legend_graphic
 from tileserver.protocols.wms.getmap import get_map
@@ -51,6 +52,7 @@ _OPERATIONS: dict[str, Operation] = {
     "GETFEATUREINFO": get_feature_info,
     "FEATURE_INFO": get_feature_info,
     "GETLEGENDGRAPHIC": get_legend_graphic,
+    "DESCRIBELAYER": describe_layer,
 }
 
 

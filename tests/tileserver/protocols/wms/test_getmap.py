@@ -210,7 +210,7 @@ async def test_layers_with_several_defaults(client, pipeline):
     ("changes", "code", "locator"),
     [
         ({"VERSION": "1.3.1"}, "OperationNotSupported", "VERSION"),
-        ({"REQUEST": "DescribeLayer"}, "OperationNotSupported", "REQUEST"),
+        ({"REQUEST": "DescribeNothing"}, "OperationNotSupported", "REQUEST"),
         ({"SERVICE": "WFS"}, "InvalidParameterValue", "SERVICE"),
         ({"LAYERS": "none"}, "LayerNotDefined", "LAYERS"),
         ({"LAYERS": "fiji,none"}, "LayerNotDefined", "LAYERS"),
@@ -230,7 +230,7 @@ async def test_layers_with_several_defaults(client, pipeline):
         ({"WIDTH": "2001"}, "InvalidParameterValue", "WIDTH"),
         ({"HEIGHT": "1e3"}, "InvalidParameterValue", "HEIGHT"),
         ({"HEIGHT": "9" * 5000}, "InvalidParameterValue", "HEIGHT"),
-        ({"FORMAT": "image/tiff"}, "InvalidFormat", "FORMAT"),
+        ({"FORMAT": "image/bmp"}, "InvalidFormat", "FORMAT"),
         ({"TRANSPARENT": "yes"}, "InvalidParameterValue", "TRANSPARENT"),
         ({"BGCOLOR": "red"}, "InvalidParameterValue", "BGCOLOR"),
         ({"TIME": "soon"}, "InvalidDimensionValue", "TIME"),

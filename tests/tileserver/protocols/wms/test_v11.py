@@ -198,7 +198,7 @@ async def test_as_clients_write_it(client, pipeline):
         ({"STYLES": "none"}, "StyleNotDefined"),
         ({"SRS": "EPSG:0"}, "InvalidSRS"),
         ({"SRS": ""}, "MissingParameterValue"),
-        ({"FORMAT": "image/tiff"}, "InvalidFormat"),
+        ({"FORMAT": "image/bmp"}, "InvalidFormat"),
         ({"TIME": "2023"}, "InvalidDimensionValue"),
         ({"BBOX": "11,50,10,51"}, "InvalidParameterValue"),
         ({"LAYERS": "\x00<&\ufffe"}, "LayerNotDefined"),

@@ -43,7 +43,11 @@ WORDS = Words(
     media_type=MEDIA_TYPE,
     format=MEDIA_TYPE,
     extended="",
-    exceptions=(EXCEPTIONS, "application/vnd.ogc.se_blank"),
+    exceptions=(
+        EXCEPTIONS,
+        "application/vnd.ogc.se_inimage",
+        "application/vnd.ogc.se_blank",
+    ),
     limits=False,
     # Its EPSG:4326 is what CRS:84 is in 1.3.0: longitude first.
     locals=False,

@@ -46,7 +46,7 @@ WORDS = Words(
     media_type="text/xml; charset=utf-8",
     format="text/xml",
     extended="sld:",
-    exceptions=("XML", "BLANK"),
+    exceptions=("XML", "INIMAGE", "BLANK"),
     limits=True,
     locals=True,
     place=_place,
