@@ -48,6 +48,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.TileOutOfRangeError, "TileOutOfRange"),
     (errors.OperationNotSupportedError, "OperationNotSupported"),
     (errors.UnknownCollectionError, "InvalidParameterValue"),
+    (errors.NoDataError, "InvalidParameterValue"),
     (errors.UnknownStyleError, "InvalidParameterValue"),
     (errors.UnknownGridError, "InvalidParameterValue"),
     (errors.InvalidCrsError, "InvalidParameterValue"),

@@ -8,12 +8,16 @@ from fastapi import Request
 from lxml import etree
 
 from tileserver.protocols.wcs.errors import InvalidEncodingError
+from tileserver.protocols.wcs.v10 import document as v10
+from tileserver.protocols.wcs.v11 import document as v11
 from tileserver.protocols.wcs.v20 import document as v20
 from tileserver.web.kvp import Kvp
 from tileserver.web.posted import is_xml, posted
 from tileserver.web.xml import parse
 
 _READERS: Final = {
+    v10.NAMESPACE: v10.pairs,
+    **dict.fromkeys(v11.NAMESPACES, v11.pairs),
     v20.NAMESPACE: v20.pairs,
     **dict.fromkeys(v20.EO_NAMESPACES, v20.pairs),
 }

@@ -13,14 +13,22 @@ from tileserver.errors import (
     Problem,
     RequestError,
 )
-from tileserver.protocols.wcs import v20
+from tileserver.protocols.wcs import v10, v11, v20
 from tileserver.protocols.wcs.parameters import parameters
 from tileserver.protocols.wcs.spool import Spool
+from tileserver.protocols.wcs.v10 import capabilities as capabilities_10
+from tileserver.protocols.wcs.v10 import describe as describe_10
+from tileserver.protocols.wcs.v10 import exceptions as exceptions_10
+from tileserver.protocols.wcs.v10 import getcoverage as getcoverage_10
+from tileserver.protocols.wcs.v11 import capabilities as capabilities_11
+from tileserver.protocols.wcs.v11 import describe as describe_11
+from tileserver.protocols.wcs.v11 import getcoverage as getcoverage_11
 from tileserver.protocols.wcs.v20 import capabilities as capabilities_20
 from tileserver.protocols.wcs.v20 import describe as describe_20
 from tileserver.protocols.wcs.v20 import exceptions as exceptions_20
 from tileserver.protocols.wcs.v20 import getcoverage as getcoverage_20
 from tileserver.settings import Settings
+from tileserver.web import ows
 from tileserver.web.answers import Reporter, add_get, guarded
 from tileserver.web.context import services
 from tileserver.web.kvp import Kvp, names
@@ -73,6 +81,36 @@ async def _capabilities_20(request: Request, kvp: Kvp, kit: Kit) -> Response:
     return await capabilities_20.get_capabilities(request, kvp, kit.sequence)
 
 
+async def _capabilities_10(request: Request, kvp: Kvp, kit: Kit) -> Response:
+    return await capabilities_10.get_capabilities(request, kvp, kit.sequence)
+
+
+async def _describe_10(request: Request, kvp: Kvp, _: Kit) -> Response:
+    return await describe_10.describe(request, kvp)
+
+
+async def _coverage_10(request: Request, kvp: Kvp, kit: Kit) -> Response:
+    return await getcoverage_10.get_coverage(request, kvp, kit.spool)
+
+
+def _edition_11(version: v11.Version) -> Edition:
+    async def capabilities(request: Request, kvp: Kvp, kit: Kit) -> Response:
+        return await capabilities_11.get_capabilities(request, kvp, kit.sequence, version)
+
+    async def describe(request: Request, kvp: Kvp, _: Kit) -> Response:
+        return await describe_11.describe(request, kvp, version)
+
+    async def coverage(request: Request, kvp: Kvp, kit: Kit) -> Response:
+        return await getcoverage_11.get_coverage(request, kvp, kit.spool, version)
+
+    operations: dict[str, Operation] = {
+        "GETCAPABILITIES": capabilities,
+        "DESCRIBECOVERAGE": describe,
+        "GETCOVERAGE": coverage,
+    }
+    return Edition(version.number, (), operations, ows.report)
+
+
 #: The newest first.
 EDITIONS: Final = (
     Edition(
@@ -84,6 +122,17 @@ EDITIONS: Final = (
             "GETCOVERAGE": _coverage_20,
         },
         exceptions_20.report,
+    ),
+    *(_edition_11(version) for version in v11.VERSIONS),
+    Edition(
+        v10.VERSION,
+        (),
+        {
+            "GETCAPABILITIES": _capabilities_10,
+            "DESCRIBECOVERAGE": _describe_10,
+            "GETCOVERAGE": _coverage_10,
+        },
+        exceptions_10.report,
     ),
 )
 
@@ -186,7 +235,7 @@ def router(service: WcsService) -> APIRouter:
     routes = APIRouter(tags=["OGC services"])
 
     async def get_wcs(request: Request) -> Response:
-        """Answer WCS 2.0.1: GetCapabilities, DescribeCoverage, GetCoverage."""
+        """Answer WCS 2.0.1, 1.1 and 1.0.0: GetCapabilities, DescribeCoverage, GetCoverage."""
         return await service.answer(request)
 
     add_get(routes, "/wcs", get_wcs, response_class=Response)
