@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,14 +33,23 @@ class LayerInfo:
 class LayerStyles:
     """Finds the style that a name means for a collection: its own ones first, then the library."""
 
-    def __init__(self, library: StyleRegistry, left_out: Colour = footprints.LEFT_OUT) -> None:
+    def __init__(
+        self,
+        library: StyleRegistry | Callable[[], StyleRegistry],
+        left_out: Colour = footprints.LEFT_OUT,
+    ) -> None:
         """Begin.
 
         Args:
-            library: The styles that are shipped.
+            library: The styles that all collections share, or what returns them as they are now.
             left_out: RGBA that fills the footprints of scenes that a picture leaves out.
         """
-        self._library = library
+        if isinstance(library, StyleRegistry):
+            fixed = library
+            self._source: Callable[[], StyleRegistry] = lambda: fixed
+        else:
+            self._source = library
+        self._seen = self._source()
         self.left_out = left_out
         self._missed: set[tuple[str, str]] = set()
         self._own: SizedLru[str, tuple[tuple[Mapping[str, Any], ...], dict[str, Style]]] = SizedLru(
@@ -50,6 +59,17 @@ class LayerStyles:
         self._found: SizedLru[tuple[str, str | Style], tuple[Collection, Style]] = SizedLru(
             10_000, lambda _: 1
         )
+
+    @property
+    def library(self) -> StyleRegistry:
+        """The styles that all collections share; another object when one of them has changed."""
+        found = self._source()
+        if found is not self._seen:
+            # In this order: who comes between must not find old styles under the new registry.
+            self._own.clear()
+            self._found.clear()
+            self._seen = found
+        return found
 
     def info(self, collection: Collection) -> LayerInfo:
         """Return the layer of a collection.
@@ -78,6 +98,7 @@ class LayerStyles:
             UnknownStyleError: No such style, or the collection lacks a band that it needs.
             InvalidParameterError: The collection lacks a band of a whole style.
         """
+        library = self.library
         known = self._found.get((collection.id, asked))
         if known is not None and known[0] is collection:
             return known[1]
@@ -85,7 +106,8 @@ class LayerStyles:
             style = _on_bands_of(collection, asked)
         else:
             style = self._find(collection, asked)
-        self._found.set((collection.id, asked), (collection, style))
+        if library is self._seen:
+            self._found.set((collection.id, asked), (collection, style))
         return style
 
     def every(self, collection: Collection | None = None) -> tuple[Style, ...]:
@@ -96,10 +118,10 @@ class LayerStyles:
                 None for those of the library alone, whatever bands they need.
         """
         if collection is None:
-            return tuple(self._library)
+            return tuple(self.library)
         own = self._own_styles(collection)
-        names = (*collection.styles, *own, *(style.id for style in self._library))
-        found = (own.get(name) or self._library.find(name) for name in dict.fromkeys(names))
+        names = (*collection.styles, *own, *(style.id for style in self.library))
+        found = (own.get(name) or self.library.find(name) for name in dict.fromkeys(names))
         fitting = [s for s in found if s is not None and s.bands <= collection.band_names]
         return (*fitting, footprints.STYLE)
 
@@ -109,7 +131,7 @@ class LayerStyles:
         Raises:
             UnknownStyleError: There is none of that name.
         """
-        style = self._library.find(style_id)
+        style = self.library.find(style_id)
         if style is None:
             raise UnknownStyleError("there is no style of that name", parameter="style")
         return style
@@ -120,8 +142,8 @@ class LayerStyles:
         if style_id == footprints.STYLE.id:
             return footprints.STYLE
         style = self._own_styles(collection).get(style_id)
-        if style is None and style_id in self._library:
-            style = self._library.get(style_id)
+        if style is None and style_id in self.library:
+            style = self.library.get(style_id)
         if style is None:
             message = f"collection {collection.id} has no style of that name"
             raise UnknownStyleError(message, parameter="style")
@@ -136,7 +158,7 @@ class LayerStyles:
     def _own_styles(self, collection: Collection) -> dict[str, Style]:
         found = self._own.get(collection.id)
         if found is None or found[0] != collection.own_styles:
-            styles = [from_definition(entry, self._library) for entry in collection.own_styles]
+            styles = [from_definition(entry, self.library) for entry in collection.own_styles]
             found = collection.own_styles, {style.id: style for style in styles}
             self._own.set(collection.id, found)
         return found[1]

@@ -31,6 +31,7 @@ from renderers.rule import PLAIN, MosaicRule
 from renderers.scene import Scene
 from styles.model import Resampling, Style
 from styles.program import Program, select
+from styles.registry import StyleRegistry
 from tileserver import area as areas
 from tileserver import dimensions as dims
 from tileserver import footprints, timesearch, timetold
@@ -207,17 +208,22 @@ class _Encoded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the catalogue says of one collection; everything about it follows from this."""
+    """What catalogue and styles say of one collection; everything about it follows from this."""
 
     collection: Collection
     revision: str
+    styles: StyleRegistry
 
     def same(self, other: "_State") -> bool:
         """Tell whether nothing has changed; never true where something has.
 
-        Collections are compared as objects: those of a catalogue are made anew when it changes.
+        Collections and styles are compared as objects: they are made anew when they change.
         """
-        return self.collection is other.collection and self.revision == other.revision
+        return (
+            self.collection is other.collection
+            and self.revision == other.revision
+            and self.styles is other.styles
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,7 +533,8 @@ class Pipeline:
 
     async def _state(self, collection_id: str) -> _State:
         collection = await self._catalogue.collection(collection_id)
-        return _State(collection, self._catalogue.revision(collection_id, areas.WORLD, ALWAYS))
+        revision = self._catalogue.revision(collection_id, areas.WORLD, ALWAYS)
+        return _State(collection, revision, self._styles.library)
 
     async def _prepare(self, request: PictureRequest) -> _Prepared:
         """Check a request and find its key; kept for as long as its collections do not change."""

@@ -28,6 +28,7 @@ from tileserver.layers import LayerStyles
 from tileserver.legends import Legends
 from tileserver.limits import Admission, budget, cores
 from tileserver.metrics import Metrics
+from tileserver.ownstyles import OwnStyles
 from tileserver.pipeline import Pipeline
 from tileserver.settings import Settings, StoreSettings
 
@@ -114,9 +115,10 @@ class Services:
         )
         self.tiles = MemoryCache(settings.tile_cache_bytes)
         self.admission = Admission(settings.max_rendering or 4 * threads, settings.max_queue)
-        self.styles = LayerStyles(
-            StyleRegistry.load(settings.styles_dir), _rgba(settings.footprint_colour)
+        self.own_styles = OwnStyles(
+            settings.data_dir / "styles.sqlite", StyleRegistry.load(settings.styles_dir)
         )
+        self.styles = LayerStyles(self.own_styles.registry, _rgba(settings.footprint_colour))
         self._saving: set[asyncio.Task[None]] = set()
         self.pipeline = Pipeline(
             self.catalogue,
@@ -165,6 +167,7 @@ class Services:
         await self.files.close()
         await asyncio.to_thread(self.jobs.close)
         self.catalogue.close()
+        self.own_styles.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _save_index(self, scene: Scene, band: str, file: OpenFile) -> None:

@@ -10,6 +10,7 @@ from tileserver.catalogue.combined import CombinedCatalogue
 from tileserver.descriptors import SldDocuments
 from tileserver.jobs import Jobs
 from tileserver.legends import Legends
+from tileserver.ownstyles import OwnStyles
 from tileserver.pipeline import Pipeline
 from tileserver.settings import Settings
 
@@ -28,6 +29,10 @@ class Services(Protocol):
     @property
     def legends(self) -> Legends:
         """Draws legends."""
+
+    @property
+    def own_styles(self) -> OwnStyles:
+        """Styles that were sent to the server."""
 
     @property
     def documents(self) -> SldDocuments:

@@ -20,7 +20,7 @@ ADMIN_RESPONSES: dict[int | str, dict[str, object]] = {
     400: {"model": ProblemBody, "description": "The body or a parameter is wrong or too large"},
     401: {"model": ProblemBody, "description": "No admin token, or a wrong one"},
     403: {"model": ProblemBody, "description": "Writing is off: the server has no admin token"},
-    404: {"model": ProblemBody, "description": "Unknown collection, item or job"},
+    404: {"model": ProblemBody, "description": "Unknown collection, item, style or job"},
     503: {"model": ProblemBody, "description": "Too many jobs are waiting; try again later"},
 }
 

@@ -21,6 +21,7 @@ from styles.registry import StyleRegistry, stretch_style
 from tileserver.catalogue.base import Area, Collection, DateSummary
 from tileserver.errors import UnknownCollectionError, UnknownStyleError
 from tileserver.legends import Legends
+from tileserver.ownstyles import OwnStyles
 from tileserver.pipeline import Picture
 from tileserver.protocols.routers import routers
 from tileserver.request import PictureRequest, cache_key
@@ -157,11 +158,14 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def app(pipeline: FakePipeline, settings: Settings) -> Iterator[FastAPI]:
+def app(pipeline: FakePipeline, settings: Settings, tmp_path: Path) -> Iterator[FastAPI]:
     app = FastAPI()
     with ThreadPoolExecutor(1) as pool:
         app.state.services = SimpleNamespace(
-            pipeline=pipeline, settings=settings, legends=Legends(pool)
+            pipeline=pipeline,
+            settings=settings,
+            legends=Legends(pool),
+            own_styles=OwnStyles(tmp_path / "styles.sqlite", LIBRARY),
         )
         for router in routers():
             app.include_router(router)

@@ -22,6 +22,8 @@ class StyleSummary(BaseModel):
     unit: str = Field(description="of its values, empty for none")
     bands: list[str] = Field(description="that it needs, by common name or the product's own")
     formula: str = Field(description="of the values, empty where it shows bands as they are")
+    domain: str = Field(description="what it is for, such as vegetation or radar; may be empty")
+    reference: str = Field(description="where it is published, may be empty")
 
 
 class StyleDetails(StyleSummary):
@@ -34,6 +36,9 @@ class StyleDetails(StyleSummary):
     )
     legend_size: LegendSizes
     legend_url: str
+    definition: dict[str, Any] = Field(description="as a style file has it; empty for a few")
+    version: int | None = Field(description="of a style that was sent; null for all others")
+    written: str | None = Field(description="when that was, null for all others")
 
 
 class StylesBody(BaseModel):

@@ -1,5 +1,6 @@
 """Routes of styles and their legends."""
 
+import asyncio
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -9,9 +10,10 @@ from pydantic import BaseModel
 from styles.legend.facts import legend_facts
 from styles.legend.look import Look, Orientation, Theme
 from styles.model import Style
-from tileserver.errors import InvalidFormatError
+from tileserver.errors import InvalidFormatError, InvalidParameterError
 from tileserver.formulas import parse_style
 from tileserver.legends import EXTENSIONS
+from tileserver.ownstyles import MAX_BYTES
 from tileserver.protocols.styles.models import (
     LegendSizes,
     StyleDetails,
@@ -19,15 +21,28 @@ from tileserver.protocols.styles.models import (
     StyleSummary,
 )
 from tileserver.web.address import public_url
+from tileserver.web.admin import Admin, read_body
 from tileserver.web.answers import add_get, document, reported
 from tileserver.web.context import services
-from tileserver.web.jsonform import RESPONSES, report
+from tileserver.web.jsonform import ADMIN_RESPONSES, RESPONSES, report
 from tileserver.web.legends import legend_answer, make_look
 
 _PICTURES: dict[int | str, dict[str, object]] = {
     200: {
         "description": "The legend; of JSON what it says",
         "content": {kind: {} for kind in EXTENSIONS.values()},
+    }
+}
+
+
+_DEFINITION = {
+    "requestBody": {
+        "required": True,
+        "description": "A definition as in style files; `id` may be left out.",
+        "content": {
+            kind: {"schema": {"type": "object"}}
+            for kind in ("application/yaml", "application/json")
+        },
     }
 }
 
@@ -39,6 +54,23 @@ def router() -> APIRouter:
     )
     add_get(routes, "", get_styles, response_model=StylesBody)
     add_get(routes, "/{style}", get_style, response_model=StyleDetails)
+    routes.add_api_route(
+        "/{style}",
+        put_style,
+        methods=["PUT"],
+        response_model=StyleDetails,
+        responses=ADMIN_RESPONSES,
+        dependencies=[Admin],
+        openapi_extra=_DEFINITION,
+    )
+    routes.add_api_route(
+        "/{style}",
+        delete_style,
+        methods=["DELETE"],
+        status_code=204,
+        responses=ADMIN_RESPONSES,
+        dependencies=[Admin],
+    )
     legend = {"response_class": Response, "responses": _PICTURES}
     # Before `/{collection}/{style}`, which fits as well.
     add_get(routes, "/{style}/legend@{scale}x.{extension}", get_legend, **legend)
@@ -63,6 +95,33 @@ async def get_style(request: Request, style: str) -> Response:
     """Describe a style of the library."""
     found = services(request).pipeline.library_style(style)
     return _json(request, _details(request, found, quote(found.id)))
+
+
+async def put_style(request: Request, style: str) -> Response:
+    """Keep a style: a definition as in style files, in YAML or JSON.
+
+    It works for every collection that has its bands, at once and after a restart. Sent again, it is
+    replaced. What is wrong is told with its line and key.
+    """
+    body = await read_body(request, MAX_BYTES)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidParameterError("the body is not UTF-8") from error
+    found, new = await asyncio.to_thread(services(request).own_styles.put, style, text)
+    details = _details(request, found, quote(found.id))
+    return Response(
+        details.model_dump_json(),
+        status_code=201 if new else 200,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def delete_style(request: Request, style: str) -> Response:
+    """Withdraw a style that was sent."""
+    await asyncio.to_thread(services(request).own_styles.remove, style)
+    return Response(status_code=204)
 
 
 async def get_layer_style(request: Request, collection: str, style: str) -> Response:
@@ -143,12 +202,15 @@ def _summary(style: Style) -> dict[str, Any]:
         "unit": style.unit,
         "bands": list(style.program.bands),
         "formula": style.formula,
+        "domain": style.domain,
+        "reference": style.reference,
     }
 
 
 def _details(request: Request, style: Style, place: str) -> StyleDetails:
     context = services(request)
     legend = style.legend
+    sent = context.own_styles.version(style.id)
     upright, lying = (
         context.legends.size(style, Look(orientation)) for orientation in ("vertical", "horizontal")
     )
@@ -159,6 +221,9 @@ def _details(request: Request, style: Style, place: str) -> StyleDetails:
         legend=legend_facts(legend),
         legend_size=LegendSizes(vertical=upright, horizontal=lying),
         legend_url=f"{public_url(request, context.settings)}/styles/{place}/legend.png",
+        definition=dict(style.definition),
+        version=sent.number if sent else None,
+        written=sent.written if sent else None,
     )
 
 

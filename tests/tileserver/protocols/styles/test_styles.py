@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from lxml import etree
 from PIL import Image
+from pydantic import SecretStr
 
 
 async def test_styles_are_listed(client):
@@ -97,3 +98,60 @@ async def test_a_legend_is_not_sent_twice(client):
 async def test_what_is_asked_wrongly_is_told(client, path, status, code):
     answer = await client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+TEXT = """
+title: Mine
+expression: nir - red
+ramp: {range: [0, 1], map: viridis}
+"""
+
+
+@pytest.fixture
+def admin(app, settings):
+    token = SecretStr("a-token")
+    app.state.services.settings = settings.model_copy(update={"admin_token": token})
+    return {"Authorization": "Bearer a-token"}
+
+
+async def test_a_style_is_sent_and_withdrawn(client, app, admin):
+    answer = await client.put("/styles/mine", content=TEXT, headers=admin)
+    assert answer.status_code == 201, answer.text
+    body = answer.json()
+    assert (body["id"], body["title"], body["version"]) == ("mine", "Mine", 1)
+    assert body["definition"]["expression"] == "nir - red"
+    assert "mine" in app.state.services.own_styles.registry()
+    as_json = {"title": "Mine again", "bands": ["red"], "ramp": {"range": [0, 1], "map": "magma"}}
+    answer = await client.put("/styles/mine", json=as_json, headers=admin)
+    assert (answer.status_code, answer.json()["version"]) == (200, 2)
+    assert (await client.delete("/styles/mine", headers=admin)).status_code == 204
+    assert "mine" not in app.state.services.own_styles.registry()
+    again = await client.delete("/styles/mine", headers=admin)
+    assert (again.status_code, again.json()["code"]) == (404, "UnknownStyle")
+
+
+async def test_a_wrong_style_is_told_with_line_and_key(client, admin):
+    text = TEXT.replace("viridis", "nothing")
+    answer = await client.put("/styles/mine", content=text, headers=admin)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidStyle")
+    assert answer.json()["detail"].startswith("the body, line 4: ramp.map: ")
+    for body in (b"\xff", b"a" * 100_000):
+        refused = await client.put("/styles/mine", content=body, headers=admin)
+        assert refused.status_code == 400
+    shipped = await client.put("/styles/ndvi", content=TEXT, headers=admin)
+    assert (shipped.status_code, shipped.json()["code"]) == (400, "InvalidParameter")
+
+
+async def test_sending_wants_the_token(client, app, admin):
+    for headers in ({}, {"Authorization": "Bearer other"}):
+        for answer in (
+            await client.put("/styles/mine", content=TEXT, headers=headers),
+            await client.delete("/styles/mine", headers=headers),
+        ):
+            assert answer.status_code == 401
+    assert "mine" not in app.state.services.own_styles.registry()
+
+
+async def test_without_a_token_sending_is_off(client):
+    answer = await client.put("/styles/mine", content=TEXT, headers={"Authorization": "Bearer a"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "NotAuthorised")
