@@ -28,6 +28,7 @@ _LIBRARY: Final = (
     "classes.yaml",
     "radar.yaml",
     "measures.yaml",
+    "change.yaml",
     "quality.yaml",
 )
 

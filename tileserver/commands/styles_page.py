@@ -42,6 +42,7 @@ _TITLES: Final = {
     "radar": "Radar",
     "temperature": "Temperature",
     "terrain": "Terrain",
+    "change": "Several dates",
     "classes": "Classes",
     "quality": "Quality",
     "": "Others",
