@@ -82,23 +82,32 @@ def test_real_scenes_lie_where_gdal_puts_them(real):
         np.testing.assert_allclose(model.to_crs(*corners), theirs, rtol=0, atol=1e-6)
 
 
-def test_points_that_were_left_out_are_found(shared):
-    """Over flat land and sea the spline does not need a point to place it within 5 m.
+@pytest.mark.parametrize(
+    ("scene", "median", "worst"),
+    [
+        # stripmap over the sea; interferometric wide over land of 255 to 755 m
+        ("S1A_S1_GRDH_20230809_1175_decimated/s1-vh.tiff", 0.1, 0.5),
+        ("S1A_IW_GRDH_20180716_FD5B_decimated/iw-vv.tiff", 5.0, 16.0),
+    ],
+)
+def test_points_that_were_left_out_are_found(shared, scene, median, worst):
+    """How far from each inner point the spline of all others lies, in metres.
 
-    Points at the edge are kept: beyond its points no spline knows anything.
+    Points at the edge are kept: beyond its points no spline knows anything. Heights that change
+    from point to point are what no spline knows either: over the Alps (25 to 2818 m) the median is
+    290 m and the worst 1290.
     """
-    path = shared / "data/sentinel1/S1A_S1_GRDH_20230809_1175_decimated/s1-vh.tiff"
-    width, height, points = of_file(path)
+    width, height, points = of_file(shared / "data/sentinel1" / scene)
     columns, rows = points[:2]
     inside = (columns > 0) & (columns < columns.max()) & (rows > 0) & (rows < rows.max())
-    worst = 0.0
-    for left_out in np.flatnonzero(inside)[::7]:
+    off = []
+    for left_out in np.flatnonzero(inside)[::4]:
         model = fitted(width, height, np.delete(points, left_out, axis=1))
         place = [v[left_out : left_out + 1] for v in points]
         lon, lat = model.to_crs(*place[:2])
-        distance = Geod(ellps="WGS84").inv(lon, lat, *place[2:])[2]
-        worst = max(worst, float(distance[0]))
-    assert worst < 5.0
+        off.append(Geod(ellps="WGS84").inv(lon, lat, *place[2:])[2][0])
+    assert np.median(off) < median
+    assert max(off) < worst
 
 
 def test_one_affine_would_not_do(real):

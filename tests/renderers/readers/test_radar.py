@@ -166,7 +166,7 @@ async def test_what_cannot_be_calibrated_is_refused(tmp_path, stores, values):
     ],
 )
 def test_tables_that_are_none(lines, pixels, table):
-    with pytest.raises(ValueError, match="gains"):
+    with pytest.raises(ValueError, match="values"):
         GainTable(*(np.array(v, np.float64) for v in (lines, pixels, table)))
 
 

@@ -13,6 +13,7 @@ import shutil
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from defusedxml.ElementTree import parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from renderers.readers.registry import default_registry
 from renderers.stores import ByteSource
 from tileserver.catalogue.footprint import geojson_footprint
 from tileserver.products.registry import recognise
+from tileserver.products.sentinel1.annotation import parse_grid
 from tileserver.products.sentinel1.calibration import parse_calibration
 from tileserver.products.sentinel1.metadata import (
     is_manifest,
@@ -34,6 +36,7 @@ from tileserver.products.sentinel1.metadata import (
     parse_manifest,
     parse_product_info,
 )
+from tileserver.products.sentinel1.noise import parse_noise
 from tileserver.request import CoverageRequest
 
 NAME = "S1B_IW_GRDH_1SDV_20210401T052623_20210401T052648_026269_032297_ECC8"
@@ -144,7 +147,9 @@ def test_manifest(real):
     assert set(product.measurements) == set(product.calibrations) == {"vv", "vh"}
     assert product.measurements["vh"].endswith("026269-032297-002.tiff")
     assert product.quicklook == "preview/quick-look.png"
-    assert product.footprint.bounds == pytest.approx((8.772268, 45.614502, 12.446052, 47.512238))
+    assert set(product.noises) == set(product.annotations) == {"vv", "vh"}
+    assert product.noises["vv"].rpartition("/")[2].startswith("noise-s1b-iw-grd-vv-")
+    assert product.annotations["vv"].startswith("annotation/s1b-iw-grd-vv-")
 
 
 def test_product_info(real):
@@ -158,7 +163,8 @@ def test_product_info(real):
     assert (product.absolute_orbit, product.relative_orbit) == (22812, 165)
     assert product.measurements == {"vv": "measurement/iw-vv.tiff", "vh": "measurement/iw-vh.tiff"}
     assert product.calibrations["vv"] == "annotation/calibration/calibration-iw-vv.xml"
-    assert product.footprint.bounds[0] == pytest.approx(75.605247)
+    assert product.noises["vv"] == "annotation/calibration/noise-iw-vv.xml"
+    assert product.annotations["vv"] == "annotation/iw-vv.xml"
 
 
 def test_other_products_are_refused_by_name(real):
@@ -174,9 +180,7 @@ def test_other_products_are_refused_by_name(real):
         parse_product_info(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize(
-    "element", ["orbitNumber", "startTime", "coordinates", "pass", "mode", "familyName"]
-)
+@pytest.mark.parametrize("element", ["orbitNumber", "startTime", "pass", "mode", "familyName"])
 def test_a_manifest_without_what_every_product_has(real, element):
     manifest = (real / f"{NAME}.SAFE/manifest.safe").read_text()
     without = re.sub(rf"(<\w+:{element}(?: [^>]*)?>)[^<]+", r"\1", manifest)
@@ -246,7 +250,9 @@ async def test_a_safe_folder_is_one_item(safe, stores, readers):
     assert item["assets"]["thumbnail"]["href"].endswith("preview/quick-look.png")
     assert [b.name for b in found.template.bands] == ["vv", "vh"]
     assert "Copernicus" in found.template.attribution
-    told = parse_manifest((safe / "manifest.safe").read_bytes()).footprint
+    manifest = (safe / "manifest.safe").read_text()
+    corners = re.search(r"coordinates>([^<]+)<", manifest)[1].split()
+    told = shapely.Polygon([tuple(map(float, c.split(",")))[::-1] for c in corners])
     outline = geojson_footprint(item["geometry"])
     assert outline.intersection(told).area > 0.97 * told.area
     assert outline.area < 1.03 * told.area
@@ -471,3 +477,154 @@ async def test_an_image_without_its_product_is_a_raster(real, tmp_path):
     assert "proj:transform" not in asset
     assert reply.status_code == 200, reply.text
     assert (pixels(reply.content)[..., 3] > 0).mean() > 0.5
+
+
+#: Noise of the written product: range vectors, and blocks of (lines, pixels, lines of factors).
+NOISE = [[30000.0 + 5000 * i + 2000 * k for k in range(4)] for i in range(3)]
+BLOCKS = (
+    ((0, 200), (0, 300), (0, 100, 200), (1.0, 1.5, 0.8)),
+    ((201, 416), (0, 300), (201, 416), (2.0, 0.5)),
+    ((0, 416), (301, 644), (0,), (1.25,)),
+)
+
+
+def noise_xml(lines, pixels, noise, blocks=(), *, old=False):
+    """A noise annotation after the product specification; `old` as before IPF 2.90."""
+
+    def listed(name, values):
+        return f'<{name} count="{len(values)}">{" ".join(map(str, values))} </{name}>'
+
+    vector, lut = ("noiseVector", "noiseLut") if old else ("noiseRangeVector", "noiseRangeLut")
+    along = "".join(
+        f"<{vector}><azimuthTime>2021-04-01T05:26:23.794457</azimuthTime><line>{line}</line>"
+        f"{listed('pixel', pixels)}{listed(lut, values)}</{vector}>"
+        for line, values in zip(lines, noise, strict=True)
+    )
+    across = "".join(
+        f"<noiseAzimuthVector><swath>IW1</swath><firstAzimuthLine>{rows[0]}</firstAzimuthLine>"
+        f"<firstRangeSample>{columns[0]}</firstRangeSample><lastAzimuthLine>{rows[1]}"
+        f"</lastAzimuthLine><lastRangeSample>{columns[1]}</lastRangeSample>"
+        f"{listed('line', places)}{listed('noiseAzimuthLut', factors)}</noiseAzimuthVector>"
+        for rows, columns, places, factors in blocks
+    )
+    return f"<noise><list>{along}</list><list>{across}</list></noise>".encode()
+
+
+def noise_power():
+    """The noise of every pixel, by numpy.interp one line and one block after the other."""
+    along = np.array([np.interp(np.arange(WIDTH), PIXELS, line) for line in NOISE])
+    power = np.array([np.interp(np.arange(HEIGHT), LINES, v) for v in along.T]).T
+    for rows, columns, places, factors in BLOCKS:
+        for line in range(rows[0], min(rows[1], HEIGHT - 1) + 1):
+            factor = np.interp(line, places, factors)
+            power[line, columns[0] : columns[1] + 1] *= factor
+    return power
+
+
+@pytest.fixture
+def noisy(calibrated):
+    """The folder with tables and noise for VV."""
+    name = "noise-s1b-iw-grd-vv-20210401t052623-20210401t052648-026269-032297-001.xml"
+    path = calibrated / "annotation/calibration" / name
+    path.write_bytes(noise_xml(LINES, PIXELS, NOISE, BLOCKS))
+    return calibrated
+
+
+def test_noise_of_every_pixel():
+    table = parse_noise(noise_xml(LINES[::-1], PIXELS, NOISE[::-1], BLOCKS))
+    found = table.at(np.arange(HEIGHT, dtype=float), np.arange(WIDTH, dtype=float))
+    np.testing.assert_allclose(found, noise_power())
+    part = table.at(np.arange(190.0, 210.0), np.arange(290.0, 310.0))
+    np.testing.assert_allclose(part, noise_power()[190:210, 290:310])
+    old = parse_noise(noise_xml(LINES, PIXELS, NOISE, old=True))
+    assert (old.blocks, old.along.values.tolist()) == ((), NOISE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"<line>150</line>", b"<line>x</line>"),
+        (b"<line>150</line>", b"<line>420</line>"),
+        (b"30000.0", b"-1"),
+        (b"30000.0", b"nan"),
+        (b"30000.0 ", b""),
+        (b"0 200 400 644", b"0 400 200 644"),
+        (b"1.0 1.5 0.8", b"1.0 1.5"),
+        (b"1.0 1.5 0.8", b"1.0 -1.5 0.8"),
+        (b"0 100 200", b"0 200 100"),
+        (b"<firstAzimuthLine>0<", b"<firstAzimuthLine><"),
+        (b"</noise>", b""),
+        (b"<noise>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><noise>"),
+        (b"noiseRangeVector>", b"other>"),
+    ],
+)
+def test_damaged_noise_is_refused(change):
+    data = noise_xml(LINES, PIXELS, NOISE, BLOCKS)
+    assert change[0] in data
+    with pytest.raises(SourceCorruptError):
+        parse_noise(data.replace(*change))
+
+
+async def test_bands_without_noise(real, noisy, tmp_path):
+    """What is left of the power, at GDAL's place of every pixel."""
+    settings = make_settings(tmp_path, file_roots=[tmp_path])
+    (outcome,) = await fill(settings, [str(noisy)])
+    assert outcome.status == "added"
+    box = mercator_tile(*tile_at(9.0, 46.3, 9))
+    names = ("vv_sigma0", "vv_sigma0_denoised", "vv_gamma0_denoised")
+    async with running(settings) as app:
+        collection = await app.services.catalogue.collection("sentinel-1-grd")
+        asked = CoverageRequest("sentinel-1-grd", names, box)
+        raster = (await app.services.pipeline.coverage(asked)).raster
+    assert [b.name for b in collection.bands] == ["vv", "vv_sigma0", "vv_gamma0", *names[1:], "vh"]
+    column, row, inside = gdal_pixels(box, list(control_points(real / f"{NAME}.SAFE")))
+    power = np.square(amplitudes(1).astype(np.float64))
+    expected = []
+    for table, noise in ((SIGMA, 0.0), (SIGMA, noise_power()), (GAMMA, noise_power())):
+        along = np.array([np.interp(np.arange(WIDTH), PIXELS, line) for line in table])
+        gains = np.array([np.interp(np.arange(HEIGHT), LINES, v) for v in along.T]).T
+        expected.append(np.maximum((power - noise) / gains**2, 1e-10))
+    valid = np.broadcast_to(raster.valid, raster.data.shape) != 0
+    for data, known, seen in zip(raster.data, expected, valid, strict=True):
+        there = np.isclose(data, known[row, column], rtol=1e-4)
+        assert there[seen & inside].mean() > 0.97
+    assert (raster.data[1][valid[1]] < raster.data[0][valid[0]]).all()
+    assert (raster.data[1][valid[1]] > 0).all()
+
+
+async def test_an_image_without_points_lies_by_its_annotation(
+    real, safe, tmp_path, stores, readers
+):
+    (before,) = await recognise(str(safe), stores, readers)
+    annotation = next((real / f"{NAME}.SAFE/annotation").glob("*.xml"))
+    (safe / "annotation").mkdir(exist_ok=True)
+    shutil.copyfile(annotation, safe / "annotation" / annotation.name)
+    image = next((safe / "measurement").glob("*-vv-*.tiff"))
+    image.unlink()
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+        write_image(image, None, amplitudes(1))
+    (after,) = await recognise(str(safe), stores, readers)
+    assert after.item["geometry"] == before.item["geometry"]
+    settings = make_settings(tmp_path, file_roots=[tmp_path])
+    (outcome,) = await fill(settings, [str(safe)])
+    assert (outcome.status, outcome.reason) == ("added", "")
+    box = mercator_tile(*tile_at(9.0, 46.3, 9))
+    async with running(settings) as app:
+        raster = (
+            await app.services.pipeline.coverage(CoverageRequest("sentinel-1-grd", ("vv",), box))
+        ).raster
+    column, row, inside = gdal_pixels(box, list(control_points(real / f"{NAME}.SAFE")))
+    seen = (raster.valid[0] != 0) & inside
+    assert np.isclose(raster.data[0], amplitudes(1)[row, column])[seen].mean() > 0.97
+
+
+@pytest.mark.parametrize(
+    "change", [("pixel", "x"), ("longitude", "999"), ("numberOfSamples", "0"), ("latitude", "nan")]
+)
+def test_damaged_annotations_are_refused(real, change):
+    text = next((real / f"{NAME}.SAFE/annotation").glob("*.xml")).read_text()
+    name, value = change
+    changed = re.sub(rf"<{name}>[^<]*<", f"<{name}>{value}<", text)
+    assert changed != text
+    with pytest.raises(SourceCorruptError):
+        parse_grid(changed.encode(), WIDTH, HEIGHT)

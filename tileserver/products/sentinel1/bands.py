@@ -16,3 +16,19 @@ CALIBRATED: dict[str, tuple[BandInfo, BandInfo]] = {
     )
     for p in POLARISATIONS
 }
+#: The same with the thermal noise taken off, where a product has its noise.
+DENOISED: dict[str, tuple[BandInfo, BandInfo]] = {
+    p: (
+        BandInfo(
+            f"{p}_sigma0_denoised",
+            title=f"{p.upper()} backscatter, sigma nought, without thermal noise",
+            unit="1",
+        ),
+        BandInfo(
+            f"{p}_gamma0_denoised",
+            title=f"{p.upper()} backscatter, gamma nought, without thermal noise",
+            unit="1",
+        ),
+    )
+    for p in POLARISATIONS
+}

@@ -13,14 +13,11 @@ from datetime import datetime
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-import numpy as np
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
-from shapely.geometry.base import BaseGeometry
 
 from renderers.errors import SourceCorruptError, SourceUnsupportedError
 from tileserver.catalogue.documents import parse_instant
-from tileserver.catalogue.footprint import geojson_footprint, ring_footprint
 
 _MANIFEST = re.compile(rb"sentinel-1/sar/level-1/grd/", re.IGNORECASE)
 _PRODUCT_INFO = (
@@ -30,6 +27,8 @@ _PRODUCT_INFO = (
 _MEASUREMENT = "s1Level1MeasurementSchema"
 _QUICKLOOK = "s1Level1QuickLookSchema"
 _CALIBRATION = "s1Level1CalibrationSchema"
+_NOISE = "s1Level1NoiseSchema"
+_ANNOTATION = "s1Level1ProductSchema"
 _POLARISATION = re.compile(r"(?:^|-)(vv|vh|hh|hv)(?:-|\.)")
 #: Absolute orbit that is the last of a cycle of 175, by satellite (S1-RS-MDA-52-7441, 3.2).
 _CYCLE_ENDS = {"sentinel-1a": 73, "sentinel-1b": 27, "sentinel-1c": 172}
@@ -48,9 +47,10 @@ class ProductMetadata:
         absolute_orbit: Number.
         relative_orbit: Number, None where not told.
         orbit_state: `ascending` or `descending`, None where not told.
-        footprint: Corners, joined in longitude and latitude.
         measurements: Path inside the product of each polarisation's image, in lower case.
         calibrations: Path of each polarisation's calibration tables.
+        noises: Path of each polarisation's thermal noise.
+        annotations: Path of each polarisation's annotation.
         quicklook: Path, or "".
     """
 
@@ -62,9 +62,10 @@ class ProductMetadata:
     absolute_orbit: int
     relative_orbit: int | None
     orbit_state: str | None
-    footprint: BaseGeometry
     measurements: Mapping[str, str]
     calibrations: Mapping[str, str]
+    noises: Mapping[str, str]
+    annotations: Mapping[str, str]
     quicklook: str
 
 
@@ -129,9 +130,10 @@ def parse_manifest(data: bytes) -> ProductMetadata:
         absolute_orbit=_whole(_text(root, "orbitNumber"), "orbitNumber"),
         relative_orbit=_whole(_text(root, "relativeOrbitNumber"), "relativeOrbitNumber"),
         orbit_state=_text(root, "pass").lower(),
-        footprint=_ring(_text(root, "coordinates")),
         measurements=_by_polarisation(p for kind, p in files if kind == _MEASUREMENT),
         calibrations=_by_polarisation(p for kind, p in files if kind == _CALIBRATION),
+        noises=_by_polarisation(p for kind, p in files if kind == _NOISE),
+        annotations=_by_polarisation(p for kind, p in files if kind == _ANNOTATION),
         quicklook=next((p for kind, p in files if kind == _QUICKLOOK), ""),
     )
 
@@ -168,17 +170,6 @@ def _by_polarisation(paths: Iterator[str]) -> dict[str, str]:
     return found
 
 
-def _ring(text: str) -> BaseGeometry:
-    try:
-        corners = np.array([c.split(",") for c in text.split()], np.float64)
-    except ValueError as error:
-        raise SourceCorruptError("the product's footprint cannot be read") from error
-    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
-        raise SourceCorruptError("the product's footprint cannot be read")
-    corners = np.vstack([corners, corners[:1]])
-    return ring_footprint(corners[:, 1], corners[:, 0])
-
-
 def parse_product_info(data: bytes) -> ProductMetadata:
     """Parse productInfo.json.
 
@@ -200,6 +191,8 @@ def parse_product_info(data: bytes) -> ProductMetadata:
     paths = [p for p in renamed.values() if isinstance(p, str) and ".." not in p.split("/")]
     images = (p for p in paths if p.startswith("measurement/"))
     tables = (p for p in paths if p.rpartition("/")[2].startswith("calibration-"))
+    noises = (p for p in paths if p.rpartition("/")[2].startswith("noise-"))
+    annotations = (p for p in paths if re.fullmatch(r"annotation/[^/]+\.xml", p))
     return ProductMetadata(
         id=_member(document, "id", str),
         platform=platform,
@@ -209,9 +202,10 @@ def parse_product_info(data: bytes) -> ProductMetadata:
         absolute_orbit=absolute,
         relative_orbit=_relative(platform, absolute),
         orbit_state=None,
-        footprint=geojson_footprint(_member(document, "footprint", dict)),
         measurements=_by_polarisation(images),
         calibrations=_by_polarisation(tables),
+        noises=_by_polarisation(noises),
+        annotations=_by_polarisation(annotations),
         quicklook=next((p for p in paths if p == "preview/quick-look.png"), ""),
     )
 

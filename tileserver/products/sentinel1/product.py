@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from renderers.errors import SourceMissingError, SourceUnsupportedError
 from renderers.readers.radar import RadarIndex, RadarReader
-from tileserver.catalogue.base import Collection
+from renderers.readers.tiff.index import TiffIndex
+from tileserver.catalogue.base import BandInfo, Collection
 from tileserver.catalogue.footprint import grid_footprint
 from tileserver.products.base import (
     Access,
@@ -19,7 +20,8 @@ from tileserver.products.base import (
     name_of,
 )
 from tileserver.products.item import Asset, Band, bands_of, make_item
-from tileserver.products.sentinel1.bands import AMPLITUDES, CALIBRATED, POLARISATIONS
+from tileserver.products.sentinel1.annotation import parse_grid
+from tileserver.products.sentinel1.bands import AMPLITUDES, CALIBRATED, DENOISED, POLARISATIONS
 from tileserver.products.sentinel1.calibration import parse_calibration
 from tileserver.products.sentinel1.metadata import (
     ProductMetadata,
@@ -28,6 +30,7 @@ from tileserver.products.sentinel1.metadata import (
     parse_manifest,
     parse_product_info,
 )
+from tileserver.products.sentinel1.noise import parse_noise
 from tileserver.timeaxis import iso
 
 _NAME = re.compile(r"S1[A-Z]_(?:IW|EW|WV|S[1-6])_GRD[FHM]_1S(?:SH|SV|DH|DV|HH|HV|VV|VH)_[0-9A-Z_]+")
@@ -81,7 +84,10 @@ class Sentinel1Product:
         images = {p: found[path] for p, path in metadata.measurements.items() if path in found}
         if not images:
             raise SourceMissingError("the product has none of its image files")
-        calibrated = [p for p in images if await _calibrate(p, images[p], metadata, found, access)]
+        bands = {}
+        for p, image in images.items():
+            await _place(image, found.get(metadata.annotations.get(p, "")), access)
+            bands[p] = await _calibrate(p, image, metadata, found, access)
         grid = (await access.indexed(next(iter(images.values())))).raster.info.model
         if grid is None:
             raise SourceUnsupportedError("the image has no ground control points")
@@ -89,7 +95,7 @@ class Sentinel1Product:
             metadata.id,
             grid_footprint(grid),
             metadata.start,
-            [*_assets(images, calibrated), *_quicklook(metadata, found)],
+            [*_assets(images, bands), *_quicklook(metadata, found)],
             _properties(metadata, sorted(metadata.measurements)),
         )
         item["collection"] = hints.collection or TEMPLATE.id
@@ -134,7 +140,8 @@ async def _found(folder: str, metadata: ProductMetadata, access: Access) -> dict
     Copies of products are often flat: a file that lies elsewhere in the folder is taken too. Web
     servers list no folders: there the files are looked for one by one.
     """
-    paths = [*metadata.measurements.values(), *metadata.calibrations.values()]
+    kinds = (metadata.measurements, metadata.calibrations, metadata.noises, metadata.annotations)
+    paths = [path for kind in kinds for path in kind.values()]
     paths += [metadata.quicklook] if metadata.quicklook else []
     if not folder.startswith(("http://", "https://")):
         files = await access.files(folder + "/")
@@ -146,35 +153,47 @@ async def _found(folder: str, metadata: ProductMetadata, access: Access) -> dict
     return {p: href for p, href in named.items() if href in there}
 
 
+async def _place(href: str, annotation: str | None, access: Access) -> None:
+    """Have an image without control points lie where the grid of its annotation says."""
+    file = await access.indexed(href)
+    info = file.raster.info
+    if info.grid is not None or annotation is None or not isinstance(file.raster, TiffIndex):
+        return
+    data = await access.document(annotation)
+    model = await asyncio.to_thread(parse_grid, data, info.width, info.height)
+    raster = replace(file.raster, raster=replace(info, crs=model.crs, model=model))
+    access.replace(href, file._replace(raster=raster))
+
+
 async def _calibrate(
     polarisation: str,
     href: str,
     metadata: ProductMetadata,
     found: Mapping[str, str],
     access: Access,
-) -> bool:
-    """Put the calibrated bands into an image's read index; tell whether it has its tables."""
-    path = metadata.calibrations.get(polarisation)
-    tables = None if path is None else found.get(path)
+) -> tuple[BandInfo, ...]:
+    """Put the bands that an image has tables for into its read index; return all its bands."""
+    bands = (AMPLITUDES[polarisation],)
+    tables = found.get(metadata.calibrations.get(polarisation, ""))
     if tables is None:
-        return False
+        return bands
     gains = parse_calibration(await access.document(tables))
+    path = found.get(metadata.noises.get(polarisation, ""))
+    noise = None if path is None else parse_noise(await access.document(path))
     file = await access.indexed(href)
     reader = access.readers.get(RadarReader.id)
-    raster = RadarIndex.over(file.raster, (gains.sigma, gains.gamma))
+    raster = RadarIndex.over(file.raster, (gains.sigma, gains.gamma), noise)
     access.replace(href, file._replace(reader=reader, raster=raster))
-    return True
+    more = () if noise is None else DENOISED[polarisation]
+    return (*bands, *CALIBRATED[polarisation], *more)
 
 
-def _assets(images: Mapping[str, str], calibrated: Container[str]) -> list[Asset]:
+def _assets(images: Mapping[str, str], bands: Mapping[str, tuple[BandInfo, ...]]) -> list[Asset]:
     return [
         Asset(
             key=p,
             href=images[p],
-            bands=tuple(
-                Band(info, nodata=_NODATA)
-                for info in (AMPLITUDES[p], *(CALIBRATED[p] if p in calibrated else ()))
-            ),
+            bands=tuple(Band(info, nodata=_NODATA) for info in bands[p]),
             media_type="image/tiff; application=geotiff",
             title=AMPLITUDES[p].title,
             roles=("data", "amplitude"),
