@@ -34,7 +34,7 @@ class ClassMask:
     does not count.
 
     Attributes:
-        band: Its name, for example `SCL` or `QA_PIXEL`.
+        band: Its name, for example `SCL` or `qa_pixel`.
         classes: Values that do not count.
         bits: Numbers of flags, the lowest is 0: values with one of them set do not count.
 

@@ -251,7 +251,7 @@ def mosaic_command(
         str, typer.Argument(help="Its own rule, such as least-cloudy,clear; most-recent at first.")
     ] = "",
     mask_band: Annotated[
-        str, typer.Option(help="Band that tells which pixels are clear, such as SCL or QA_PIXEL.")
+        str, typer.Option(help="Band that tells which pixels are clear, such as SCL or qa_pixel.")
     ] = "",
     classes: Annotated[
         str, typer.Option(help="Its values that are not clear, with commas between.")
