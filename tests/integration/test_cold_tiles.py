@@ -51,7 +51,11 @@ class Case(NamedTuple):
     bytes_read: int
 
 
+COGS = "sentinel2/S2B_33TWL_20230810_0_L2A"
+
 CASES = {
+    "cogs": Case(COGS, "sentinel-2-l2a", "ndvi", 15.7, 45.55, 9, ("B04", "B08"), 2, 1_700_000),
+    "classes": Case(COGS, "sentinel-2-l2a", "scl", 15.7, 45.55, 9, ("SCL",), 1, 130_000),
     "quality": Case(
         LANDSAT, "landsat-c2-l2", "qa-pixel", 68.5, -81.2, 8, ("qa_pixel",), 1, 100_000
     ),

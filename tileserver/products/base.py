@@ -331,6 +331,25 @@ async def folders_with(
     return found
 
 
+async def files_beginning(
+    product: str, starts: tuple[bytes, ...], files: Sequence[str], access: Access
+) -> list[Candidate]:
+    """Return the files that begin as a format does, each by itself.
+
+    Args:
+        product: Id of the product.
+        starts: First bytes of the format.
+        files: Addresses that no other product has claimed yet.
+        access: How to look at them.
+    """
+    heads = await asyncio.gather(*(access.head(f) for f in files))
+    return [
+        Candidate(product, file, (file,))
+        for file, head in zip(files, heads, strict=True)
+        if head.startswith(starts)
+    ]
+
+
 def folder_of(href: str) -> str:
     """Return the address of the folder that holds a file."""
     return href.partition("?")[0].rpartition("/")[0]

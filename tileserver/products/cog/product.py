@@ -1,6 +1,5 @@
 """Describes one georeferenced raster file, whatever it shows."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +10,15 @@ from renderers.readers.base import RasterInfo
 from renderers.readers.registry import SIGNATURES
 from tileserver.catalogue.base import BandInfo, ClassInfo, Collection
 from tileserver.catalogue.footprint import grid_footprint
-from tileserver.products.base import Access, Candidate, Hints, ProductItem, name_of, stem_of
+from tileserver.products.base import (
+    Access,
+    Candidate,
+    Hints,
+    ProductItem,
+    files_beginning,
+    name_of,
+    stem_of,
+)
 from tileserver.products.cog.statistics import read_statistics
 from tileserver.products.item import Asset, Band, band_name, bands_of, make_item, ncname
 from tileserver.products.zooms import native_zoom
@@ -38,13 +45,8 @@ class CogProduct:
             return [Candidate(self.id, f, (f,)) for f in files]
         names = frozenset(files)
         wanted = [f for f in files if not _is_sidecar(f, names)]
-        heads = await asyncio.gather(*(access.head(f) for f in wanted))
         starts = tuple(start for start, readers in SIGNATURES if len(readers) > 1)
-        return [
-            Candidate(self.id, f, (f,))
-            for f, head in zip(wanted, heads, strict=True)
-            if head.startswith(starts)
-        ]
+        return await files_beginning(self.id, starts, wanted, access)
 
     async def describe(
         self, candidate: Candidate, access: Access, hints: Hints

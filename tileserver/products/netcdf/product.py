@@ -1,6 +1,5 @@
 """Describes NetCDF-4 files of any origin: one item for each time, one asset for each variable."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -12,7 +11,15 @@ from renderers.sourcegrid import SourceGrid
 from tileserver.catalogue.base import Collection
 from tileserver.catalogue.documents import parse_instant
 from tileserver.catalogue.footprint import grid_footprint
-from tileserver.products.base import Access, Candidate, Hints, ProductItem, name_of, stem_of
+from tileserver.products.base import (
+    Access,
+    Candidate,
+    Hints,
+    ProductItem,
+    files_beginning,
+    name_of,
+    stem_of,
+)
 from tileserver.products.item import bands_of, make_item, ncname
 from tileserver.products.netcdf.rasters import assets_of, contents_of, rasters_of
 from tileserver.products.netcdf.times import instant
@@ -32,12 +39,7 @@ class NetcdfProduct:
     ) -> Sequence[Candidate]:
         """Find files by their first bytes; see `Product.find`."""
         del alone
-        heads = await asyncio.gather(*(access.head(f) for f in files))
-        return [
-            Candidate(self.id, file, (file,))
-            for file, head in zip(files, heads, strict=True)
-            if head.startswith(HDF5)
-        ]
+        return await files_beginning(self.id, (HDF5,), files, access)
 
     async def describe(
         self, candidate: Candidate, access: Access, hints: Hints
