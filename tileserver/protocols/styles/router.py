@@ -20,9 +20,11 @@ from tileserver.protocols.styles.models import (
     StylesBody,
     StyleSummary,
 )
+from tileserver.request import LayerRequest, PictureRequest
+from tileserver.thumbnails import Thumbnails
 from tileserver.web.address import public_url
 from tileserver.web.admin import Admin, read_body
-from tileserver.web.answers import add_get, document, reported
+from tileserver.web.answers import add_get, document, picture_answer, reported
 from tileserver.web.context import services
 from tileserver.web.jsonform import ADMIN_RESPONSES, RESPONSES, report
 from tileserver.web.legends import legend_answer, make_look
@@ -34,6 +36,8 @@ _PICTURES: dict[int | str, dict[str, object]] = {
     }
 }
 
+
+_THUMBNAILS = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
 
 _DEFINITION = {
     "requestBody": {
@@ -79,7 +83,43 @@ def router() -> APIRouter:
     place = "/{collection}/{style}/legend"
     add_get(routes, f"{place}@{{scale}}x.{{extension}}", get_layer_legend, **legend)
     add_get(routes, f"{place}.{{extension}}", get_layer_legend, **legend)
+    _add_thumbnails(routes)
     return routes
+
+
+def _add_thumbnails(routes: APIRouter) -> None:
+    thumbnails = Thumbnails()
+
+    async def get_thumbnail(
+        request: Request, collection: str, style: str, extension: str
+    ) -> Response:
+        """Draw a collection in a style: 256 pixels of its least cloudy recent scene."""
+        if extension not in _THUMBNAILS:
+            message = f"thumbnails are {', '.join(f'.{name}' for name in _THUMBNAILS)}"
+            raise InvalidFormatError(message, parameter="format")
+        pipeline = services(request).pipeline
+        asked = parse_style(request.query_params.getlist) or style
+        view = await thumbnails.view(pipeline, collection)
+        media_type = _THUMBNAILS[extension]
+        picture = PictureRequest(
+            (LayerRequest(collection, asked),),
+            view.geobox,
+            view.time,
+            media_type,
+            transparent=media_type != "image/jpeg",
+        )
+        return await picture_answer(request, picture)
+
+    described: dict[int | str, dict[str, object]] = {
+        200: {"description": "The picture", "content": {k: {} for k in _THUMBNAILS.values()}}
+    }
+    add_get(
+        routes,
+        "/{collection}/{style}/thumbnail.{extension}",
+        get_thumbnail,
+        response_class=Response,
+        responses=described,
+    )
 
 
 async def get_styles(
