@@ -16,6 +16,7 @@ from tileserver.commands import demo as demo_command
 from tileserver.commands import doctor as doctor_command
 from tileserver.commands import serving
 from tileserver.commands.catalogue import app as catalogue_app
+from tileserver.commands.stretch import stretch_command
 from tileserver.commands.styles import app as styles_app
 from tileserver.settings import Settings, SettingsError, load_settings
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(styles_app, name="styles")
+catalogue_app.command("stretch")(stretch_command)
 out = Console()
 err = Console(stderr=True)
 

@@ -14,6 +14,7 @@ from styles.registry import StyleRegistry, from_definition
 from tileserver import footprints
 from tileserver.catalogue.base import Collection
 from tileserver.errors import InvalidParameterError, UnknownStyleError
+from tileserver.stretching import stretched
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class LayerStyles:
         names = (*collection.styles, *own, *(style.id for style in self.library))
         found = (own.get(name) or self.library.find(name) for name in dict.fromkeys(names))
         fitting = [s for s in found if s is not None and s.bands <= collection.band_names]
-        return (*fitting, footprints.STYLE)
+        return (*(stretched(collection, s) for s in fitting), footprints.STYLE)
 
     def named(self, style_id: str) -> Style:
         """Return a style of the library.
@@ -153,7 +154,7 @@ class LayerStyles:
                 f"style {style.id} needs bands that {collection.id} lacks: {', '.join(missing)}",
                 parameter="style",
             )
-        return style
+        return stretched(collection, style)
 
     def _own_styles(self, collection: Collection) -> dict[str, Style]:
         found = self._own.get(collection.id)

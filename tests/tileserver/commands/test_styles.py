@@ -1,5 +1,6 @@
 """`tileserver styles` and `tileserver catalogue styles` as users and programs call them."""
 
+import asyncio
 import json
 
 import numpy as np
@@ -12,6 +13,9 @@ from typer.testing import CliRunner
 from styles.loading import load_text
 from styles.registry import StyleRegistry
 from tileserver.cli import app
+from tileserver.layers import LayerStyles
+from tileserver.services import open_tools
+from tileserver.settings import load_settings
 
 MINE = """\
 styles:
@@ -152,3 +156,66 @@ def test_what_cannot_be_listed(run, collection, words):
     done = run("catalogue", "styles", *words)
     assert done.exit_code == 2, done.output
     assert run("catalogue", "styles", "nowhere").exit_code == 1
+
+
+def test_percentiles_are_computed_once_and_kept(run, collection):
+    done = run("catalogue", "stretch", collection, "mine", "--percentiles", "0,100")
+    assert done.exit_code == 0, done.output
+    (low, high) = json.loads(done.stdout)["mine"][0]
+    red, nir = np.arange(2 * 64 * 64).reshape(2, -1)
+    with np.errstate(invalid="ignore"):
+        values = (nir - red) / (nir + red)
+    assert low == pytest.approx(np.nanmin(values), rel=1e-3)
+    assert 0.9 < high <= 1.0
+    style = stored_style(run, collection, "mine")
+    assert (style.colour.low, style.colour.high) == (low, high)
+    narrow = json.loads(run("catalogue", "stretch", collection, "mine").stdout)["mine"][0]
+    assert low < narrow[0] < narrow[1] < high
+    again = run("catalogue", "add", "pictures/fields.yaml")
+    assert again.exit_code == 0
+    assert stored_style(run, collection, "mine").colour.low == narrow[0]
+    reset = run("catalogue", "stretch", collection, "mine", "--reset")
+    assert json.loads(reset.stdout) == {"mine": None}
+    assert stored_style(run, collection, "mine").colour.low == -0.2
+
+
+def stored_style(run, collection, name):
+    """The style as a server over the catalogue has it."""
+    settings = load_settings()
+    tools = open_tools(settings)
+    try:
+        found = asyncio.run(tools.catalogue.collection(collection))
+    finally:
+        tools.catalogue.close()
+    return LayerStyles(StyleRegistry.load(settings.styles_dir)).style(found, name)
+
+
+def test_only_styles_that_ask_are_stretched_by_themselves(run, collection, folder):
+    assert json.loads(run("catalogue", "stretch", collection).stdout) == {}
+    (folder / "asks.yaml").write_text(
+        "styles:\n  - {id: asks, title: Asks, bands: [red],"
+        " ramp: {range: [0, 1], map: greys, percentiles: [10, 90]}}\n"
+    )
+    limits = json.loads(run("catalogue", "stretch", collection).stdout)["asks"][0]
+    assert limits == pytest.approx([409.5e-4, 3685.5e-4], rel=2e-2)
+
+
+def test_a_range_of_another_formula_is_not_heeded(run, collection, folder):
+    assert run("catalogue", "stretch", collection, "mine").exit_code == 0
+    (folder / "mine.yaml").write_text(MINE.replace("ndvi", "savi"))
+    assert stored_style(run, collection, "mine").colour.low == -0.2
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("fields", "nope"), 2),
+        (("fields", "ndvi-change"), 2),
+        (("fields", "mine", "--percentiles", "98,2"), 2),
+        (("fields", "mine", "--percentiles", "2"), 2),
+        (("nowhere",), 1),
+    ],
+)
+def test_what_cannot_be_stretched(run, collection, words, code):
+    done = run("catalogue", "stretch", *words)
+    assert done.exit_code == code, done.output
