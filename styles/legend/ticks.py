@@ -53,9 +53,9 @@ def _steps(smallest: float) -> list[float]:
 
 
 def _fits(low: float, high: float, step: float, most: int) -> bool:
-    """Tell whether a step leads from end to end, from a multiple of its half."""
-    steps = (high - low) / step
-    return 2 <= round(steps) <= most - 1 and _whole(steps) and _whole(2 * low / step)
+    """Tell whether a step leads from end to end: from a multiple of its half, past 0 over 0."""
+    steps, parts = (high - low) / step, 1 if low < 0.0 < high else 2
+    return 2 <= round(steps) <= most - 1 and _whole(steps) and _whole(parts * low / step)
 
 
 def _multiples(low: float, high: float, step: float) -> int:
