@@ -128,16 +128,17 @@ def azimuths(directions: Directions, rows: FloatArray, columns: FloatArray) -> F
 
 
 def _between(values: FloatArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
-    down, along = _weights(rows, values.shape[0]), _weights(columns, values.shape[1])
-    there = ~np.isnan(values)
-    out: FloatArray = down @ np.where(there, values, 0.0) @ along.T
-    out[down @ there.astype(np.float64) @ along.T < 1.0 - 1e-9] = np.nan
-    return out
+    # No product of matrices: on a busy machine BLAS waits 40 ms for threads that such small ones
+    # do not need.
+    return np.ascontiguousarray(_along(_along(values, rows).T, columns).T)
 
 
-def _weights(places: FloatArray, count: int) -> FloatArray:
-    """Return how much each node has to say at each place, shape (places, nodes)."""
-    clipped = np.clip(places, 0.0, count - 1.0)
-    distance = np.abs(clipped[:, None] - np.arange(count)[None, :])
-    out: FloatArray = np.maximum(0.0, 1.0 - distance)
-    return out
+def _along(values: FloatArray, places: FloatArray) -> FloatArray:
+    """Interpolate along the first axis; at a node its neighbours have no say."""
+    last = len(values) - 1
+    clipped = np.clip(places, 0.0, last)
+    low = np.minimum(clipped.astype(np.int64), last - 1)
+    share = (clipped - low)[:, None]
+    first, second = values[low], values[low + 1]
+    out: FloatArray = first * (1.0 - share) + second * share
+    return np.where(share == 0.0, first, np.where(share == 1.0, second, out))
