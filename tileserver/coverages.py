@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -23,10 +23,12 @@ from renderers.scene import BandAsset, Scene
 from renderers.sourcegrid import SourceGrid, outline
 from renderers.together import together
 from tileserver import area as areas
+from tileserver import timesearch
 from tileserver.catalogue.base import Area, BandInfo, Catalogue, Collection
 from tileserver.crs import OgcCrs, envelope, normal_bbox, parse_crs
 from tileserver.errors import InvalidCrsError, NoDataError, UnknownItemError
-from tileserver.timeaxis import ALWAYS
+from tileserver.timeaxis import ALWAYS, TimeRequest
+from tileserver.timeaxis_choice import choose
 
 #: Member of `Collection.extra` that may hold `crs` (such as `EPSG:32632`) and `resolution` (in its
 #: units) of the collection's own grid, and `bands`, the names of those that its coverage has.
@@ -151,6 +153,20 @@ class Coverages:
         scenes = await self._newest(collection, most)
         return [await self.of_item(collection, scene) for scene in scenes[:most]]
 
+    async def items(
+        self, collection_id: str, area: Area, time: TimeRequest, most: int
+    ) -> list[CoverageSummary]:
+        """Return what is told of items that touch an area at some times, the newest first.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+            InvalidTimeError: The collection's settings of time cannot be read.
+        """
+        collection = await self._catalogue.collection(collection_id)
+        spans = choose(time, collection, datetime.now(UTC).date(), ruled=True).spans
+        scenes = await timesearch.search(self._catalogue, collection, area, spans, most)
+        return [await self.of_item(collection, scene) for scene in scenes[:most]]
+
     async def of_item(self, collection: Collection, scene: Scene) -> CoverageSummary:
         """Return what is told of the coverage of a scene that is known already."""
         grid = north_up(await self._finest(scene))
@@ -188,6 +204,8 @@ class Coverages:
         return Coverage(summary, chosen_fields(fields, summary.collection))
 
     async def _field(self, band: BandInfo, asset: BandAsset) -> Field:
+        if asset.dtype and asset.nodata is not None:
+            return Field(band, asset.dtype, asset.nodata, asset.scale, asset.offset)
         info = (await self._renderer.files.open(asset)).index.info
         nodata = info.nodata if asset.nodata is None else asset.nodata
         return Field(band, info.dtype, nodata, asset.scale, asset.offset)

@@ -181,7 +181,7 @@ def _map(scene: SceneFiles, *, warm: bool) -> str:
 NAME "peer"
 EXTENT {west} {south} {east} {north}
 SIZE 256 256
-MAXSIZE 4096
+MAXSIZE 12000
 PROJECTION "init=epsg:3857" END
 OUTPUTFORMAT NAME "png" DRIVER "AGG/PNG" MIMETYPE "image/png" EXTENSION "png" IMAGEMODE RGBA
 END

@@ -58,9 +58,9 @@ def make_catalogue(scene: SceneFiles) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     sources = {"rgb8": scene.rgb8, "bands": scene.item, "jp2": scene.jp2_item}
     for collection, source in sources.items():
-        command = [_tileserver(), "catalogue", "add", str(source), "--collection", collection]
+        command = [program(), "catalogue", "add", str(source), "--collection", collection]
         done = subprocess.run(
-            command, env=_environment(scene, folder), capture_output=True, text=True, check=False
+            command, env=environment(scene, folder), capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise RuntimeError(f"{source.name} was not added: {done.stdout}{done.stderr}")
@@ -85,8 +85,8 @@ def start_ours(scene: SceneFiles, catalogue: Path, core: int, *, blocks: bool) -
     port = free_port()
     name = "ours" if blocks else "ours_cold"
     log = scene.folder / f"{name}.log"
-    command = [_tileserver(), "serve", "--port", str(port)]
-    process = start(command, log, core, _environment(scene, catalogue, **settings))
+    command = [program(), "serve", "--port", str(port)]
+    process = start(command, log, core, environment(scene, catalogue, **settings))
     try:
         running = Running(process, port)
         wait_for_http(running, log, "/readyz")
@@ -142,11 +142,13 @@ def check_caches(server: Server) -> None:
         raise RuntimeError(f"{server.name} answered from its tile cache: {hits and hits[1]}")
 
 
-def _tileserver() -> str:
+def program() -> str:
+    """Return our command."""
     return str(Path(sys.executable).parent / "tileserver")
 
 
-def _environment(scene: SceneFiles, catalogue: Path, **settings: str) -> dict[str, str]:
+def environment(scene: SceneFiles, catalogue: Path, **settings: str) -> dict[str, str]:
+    """Return the environment of our server over a catalogue, with some settings."""
     told = {
         "data_dir": str(catalogue),
         "cache_dir": str(scene.folder / "spool"),

@@ -65,15 +65,20 @@ def start_titiler(venv: Path, scene: SceneFiles, core: int) -> Server:
 def address(case: Case, window: Window, scene: SceneFiles) -> str:
     """Return the path that asks for a window."""
     if case.zoom is None:
-        box = ",".join(map(repr, window.bounds))
-        query = urlencode(
-            {"url": str(scene.bands["B04"]), "coord_crs": scene.crs, "return_mask": "false"}
-        )
-        return f"/cog/bbox/{box}/{window.pixels}x{window.pixels}.tif?{query}"
+        return coverage_address(window, scene)
     router, options = _QUERIES[case.layer]
     urls = {"rgb8": scene.rgb8, "jp2": scene.jp2}
     asked = urlencode({"url": str(urls.get(case.layer, scene.item)), **options}, doseq=True)
     return f"/{router}/tiles/WebMercatorQuad/{window.name}.{case.extension}?{asked}"
+
+
+def coverage_address(window: Window, scene: SceneFiles) -> str:
+    """Return the path that asks for stored values of a window in the scene's own CRS."""
+    box = ",".join(map(repr, window.bounds))
+    query = urlencode(
+        {"url": str(scene.bands["B04"]), "coord_crs": scene.crs, "return_mask": "false"}
+    )
+    return f"/cog/bbox/{box}/{window.pixels}x{window.pixels}.tif?{query}"
 
 
 _RGB: dict[str, object] = {"assets": ["B04", "B03", "B02"], "rescale": _RESCALE}

@@ -25,6 +25,7 @@ from tileserver.protocols.wcs.v11 import describe as describe_11
 from tileserver.protocols.wcs.v11 import getcoverage as getcoverage_11
 from tileserver.protocols.wcs.v20 import capabilities as capabilities_20
 from tileserver.protocols.wcs.v20 import describe as describe_20
+from tileserver.protocols.wcs.v20 import eo as eo_20
 from tileserver.protocols.wcs.v20 import exceptions as exceptions_20
 from tileserver.protocols.wcs.v20 import getcoverage as getcoverage_20
 from tileserver.settings import Settings
@@ -77,6 +78,10 @@ async def _coverage_20(request: Request, kvp: Kvp, kit: Kit) -> Response:
     return await getcoverage_20.get_coverage(request, kvp, kit.spool)
 
 
+async def _describe_set_20(request: Request, kvp: Kvp, _: Kit) -> Response:
+    return await eo_20.describe_set(request, kvp)
+
+
 async def _capabilities_20(request: Request, kvp: Kvp, kit: Kit) -> Response:
     return await capabilities_20.get_capabilities(request, kvp, kit.sequence)
 
@@ -120,6 +125,7 @@ EDITIONS: Final = (
             "GETCAPABILITIES": _capabilities_20,
             "DESCRIBECOVERAGE": _describe_20,
             "GETCOVERAGE": _coverage_20,
+            "DESCRIBEEOCOVERAGESET": _describe_set_20,
         },
         exceptions_20.report,
     ),

@@ -15,7 +15,7 @@ from tileserver.protocols.wcs.offered import listed, name_of
 from tileserver.protocols.wcs.sequence import is_current, number_of
 from tileserver.protocols.wcs.v20 import VERSION
 from tileserver.protocols.wcs.v20.elements import WRITER, Element, subtype
-from tileserver.protocols.wcs.v20.eo import series_summary
+from tileserver.protocols.wcs.v20.eo import COUNT_DEFAULT, series_summary
 from tileserver.settings import Settings
 from tileserver.web.address import public_url
 from tileserver.web.answers import document
@@ -48,10 +48,14 @@ PROFILES: Final = tuple(
         "WCS_service-extension_range-subsetting/1.0/conf/record-subsetting",
         "WCS_service-extension_interpolation/1.0/conf/interpolation",
         "WCS_coverage-encoding_geotiff/1.0/conf/geotiff-coverage",
+        "WCS_application-profile_earth-observation/1.0/conf/eowcs",
+        "WCS_application-profile_earth-observation/1.0/conf/eowcs_get-kvp",
         "GMLCOV_geotiff-coverages/1.0/conf/geotiff-coverage",
     )
 )
-_OPERATIONS: Final = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
+_OPERATIONS: Final = (
+    "GetCapabilities", "DescribeCoverage", "GetCoverage", "DescribeEOCoverageSet",
+)  # fmt: skip
 
 
 async def get_capabilities(request: Request, kvp: Kvp, sequence: UpdateSequence) -> Response:
@@ -129,6 +133,7 @@ def _operations(root: Element, base: str) -> None:
         WRITER.link(http, "ows:Get", f"{base}/wcs?")
         WRITER.link(http, "ows:Post", f"{base}/wcs")
     _constraint(part, "PostEncoding", "XML")
+    _constraint(part, "CountDefault", default=str(COUNT_DEFAULT))
 
 
 def _constraint(parent: Element, name: str, *values: str, default: str = "") -> None:

@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 from lxml import etree
 
+from renderers.crs import WGS84
 from renderers.geobox import GeoBox
+from renderers.sourcegrid import outline
 from tileserver.coverages import Coverage, CoverageSummary, Field
-from tileserver.crs import OgcCrs
+from tileserver.crs import OgcCrs, parse_crs
 from tileserver.protocols.wcs.axes import axes_of
 from tileserver.protocols.wcs.formats import TIFF
 from tileserver.protocols.wcs.offered import name_of
@@ -163,8 +165,65 @@ def describe_coverage(parent: Element, coverage: Coverage) -> None:
     envelope(element, summary.grid, summary.crs, summary)
     WRITER.add(element, "CoverageId", name)
     grid_function(element)
+    if summary.item is not None and summary.time is not None:
+        _eo_metadata(element, summary)
     domain_set(element, name, summary.grid, summary.crs)
     range_type(element, coverage.fields)
     parameters = WRITER.add(element, "ServiceParameters")
     WRITER.add(parameters, "CoverageSubtype", subtype(summary))
     WRITER.add(parameters, "nativeFormat", TIFF.name)
+
+
+def time_period(parent: Element, summary: CoverageSummary, part: str) -> None:
+    """Add gml:TimePeriod, where there is any time."""
+    if summary.time is None:
+        return
+    first, last = summary.time
+    attributes = gml_id(name_of(summary), part, "period")
+    period = WRITER.add(parent, "gml:TimePeriod", attributes=attributes)
+    WRITER.add(period, "gml:beginPosition", iso(first))
+    WRITER.add(period, "gml:endPosition", iso(last))
+
+
+def _eo_metadata(parent: Element, summary: CoverageSummary) -> None:
+    """Add what was observed, when and where (OGC 10-157r4): the EO profile asks it of datasets."""
+    name = name_of(summary)
+    extension = WRITER.add(WRITER.add(parent, "gmlcov:metadata"), "gmlcov:Extension")
+    metadata = WRITER.add(extension, "wcseo:EOMetadata")
+    eo = WRITER.add(metadata, "eop:EarthObservation", attributes=gml_id(name, "eop"))
+    time_period(WRITER.add(eo, "om:phenomenonTime"), summary, "phen")
+    instant = WRITER.add(
+        WRITER.add(eo, "om:resultTime"), "gml:TimeInstant", attributes=gml_id(name, "result")
+    )
+    if summary.time is not None:
+        WRITER.add(instant, "gml:timePosition", iso(summary.time[1]))
+    WRITER.add(eo, "om:procedure")
+    WRITER.add(eo, "om:observedProperty")
+    _footprint(WRITER.add(eo, "om:featureOfInterest"), summary)
+    WRITER.add(eo, "om:result")
+    told = WRITER.add(WRITER.add(eo, "eop:metaDataProperty"), "eop:EarthObservationMetaData")
+    WRITER.add(told, "eop:identifier", name)
+    WRITER.add(told, "eop:parentIdentifier", summary.collection.id)
+    WRITER.add(told, "eop:acquisitionType", "NOMINAL")
+    WRITER.add(told, "eop:status", "ACQUIRED")
+
+
+def _footprint(parent: Element, summary: CoverageSummary) -> None:
+    """Add the outline of the grid, latitudes before longitudes."""
+    name, geographic = name_of(summary), parse_crs("EPSG:4326")
+    lon, lat = outline(summary.grid, WGS84, 6)
+    ring = [f"{y!r} {x!r}" for x, y in zip(lon.tolist(), lat.tolist(), strict=True)]
+    element = WRITER.add(parent, "eop:Footprint", attributes=gml_id(name, "footprint"))
+    srs = {"srsName": geographic.uri}
+    surface = WRITER.add(
+        WRITER.add(element, "eop:multiExtentOf"),
+        "gml:MultiSurface",
+        attributes={**gml_id(name, "surface"), **srs},
+    )
+    polygon = WRITER.add(
+        WRITER.add(surface, "gml:surfaceMember"), "gml:Polygon", attributes=gml_id(name, "polygon")
+    )
+    exterior = WRITER.add(WRITER.add(polygon, "gml:exterior"), "gml:LinearRing")
+    # Counter-clockwise, from the first corner to itself.
+    closed = [*dict.fromkeys(reversed(ring))]
+    WRITER.add(exterior, "gml:posList", " ".join([*closed, closed[0]]))

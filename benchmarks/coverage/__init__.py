@@ -1,0 +1,1 @@
+"""Coverages of several sizes, beside other servers."""
