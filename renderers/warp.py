@@ -23,15 +23,8 @@ TOLERANCE = 0.01
 #: Steps shorter than this part of the longest say nothing of a picture's resolution.
 _COLLAPSED = 1e-3
 
-#: Steps tried, in target pixels, coarsest first. Long ones spare the kernels work, and PROJ points.
-STEPS = (64, 32, 16, 8, 4, 2, 1)
-
-#: Steps longer than this are for tiles: for targets of whole steps (points beyond the last pixel
-#: would have more blocks read), of several of them, which lie on the source or close to it (few
-#: points say little of a picture in which a scene is a speck), and where they are twenty times as
-#: right, so that nothing that they save is paid for with neighbours' values.
-_LONG = 16
-_STRICTER = 0.05
+#: Steps tried, in target pixels, coarsest first.
+STEPS = (16, 8, 4, 2, 1)
 
 #: Target pixels from which on exact positions are found only where they are needed: of a whole
 #: screen they take seconds of a core that nothing can stop (measured: 4096 x 4096 around a pole
@@ -241,21 +234,16 @@ def coordinate_grid(target: GeoBox, source: SourceGrid) -> CoordinateGrid:
     """
     for step in STEPS:
         down, across = (-(-(side - 1) // step) + 1 for side in (target.height, target.width))
-        long = step > _LONG
-        if step == 1 or min(down, across) < (5 if long else 2):
-            continue
-        if long and (target.width % step or target.height % step):
+        if step == 1 or min(down, across) < 2:
             continue
         fine = _grid(target, source, step // 2, (2 * down - 1, 2 * across - 1))
         coarse = fine[0][::2, ::2], fine[1][::2, ::2]
         ratio = _ratio(*coarse, step, source)
         scale = max(ratio, 1.0) if np.isfinite(ratio) else 1.0
         near = _near(fine, source, 2.0 * step * scale)
-        if long and not near.all():
-            continue
-        if _error(coarse, fine, near) <= TOLERANCE * scale * (_STRICTER if long else 1.0):
+        if _error(coarse, fine, near) <= TOLERANCE * scale:
             return _made(coarse, step, ratio, target, source)
-        if not long and target.width * target.height >= _LARGE:
+        if target.width * target.height >= _LARGE:
             kinds = _kinds(coarse, fine, near, TOLERANCE * scale)
             # The next step after this one asks for every pixel, just to measure its error.
             if step == 4 or (kinds == _EXACT).mean() <= _FEW:
