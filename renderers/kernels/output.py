@@ -85,12 +85,18 @@ def indexes(
 
 
 @inlined
+def any_missing(row: Array, count: int) -> bool:
+    """Tell whether a row has a NaN. Not by counting: sums of integers take 64 bits each."""
+    found = False
+    for p in range(count):
+        found = found | (row[p] != row[p])
+    return found
+
+
+@inlined
 def valueless(row: Array, count: int, ok: Array) -> None:
     """Mark pixels that have data of which the program makes no value."""
-    without = 0
-    for p in range(count):
-        without += row[p] != row[p]
-    if without > 0:
+    if any_missing(row, count):
         for p in range(count):
             if row[p] != row[p] and ok[p] != 0:
                 ok[p] = EMPTY

@@ -7,7 +7,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from renderers.kernels import colour, output, vm
-from renderers.kernels.options import kernel
+from renderers.kernels.options import inlined, kernel
 from styles.opcodes import BLOCK
 
 Array = NDArray[Any]
@@ -19,6 +19,18 @@ _f32_rows = types.Array(types.float32, 2, "C", readonly=True)
 _u8 = types.Array(types.uint8, 1, "C", readonly=True)
 _u8_out = types.Array(types.uint8, 1, "C")
 _u32_out = types.Array(types.uint32, 1, "C")
+
+
+@inlined
+def _ramp(source: Array, low: float, inverse: float, target: Array) -> bool:
+    """Write palette indexes of a row; return whether all of it has a value."""
+    missing = False
+    for p in range(target.shape[0]):
+        value = source[p]
+        missing = missing | (value != value)
+        t = colour.unit(value, low, inverse)
+        target[p] = np.uint8(np.int32(t * colour.LAST + colour.HALF))
+    return not missing
 
 
 @kernel(
@@ -59,33 +71,44 @@ def paint(
     """
     scratch = vm.scratch_for(constants)
     rows = np.zeros((4, BLOCK), np.uint32)
-    chunk = np.empty(BLOCK, np.uint32)
     ok = np.empty(BLOCK, np.uint8)
     pixels = there.shape[0]
     painted = 0
     for start in range(0, pixels, BLOCK):
         count = min(BLOCK, pixels - start)
+        data = there[start : start + count]
+        whole = True
         for p in range(count):
-            ok[p] = there[start + p] != 0
+            whole = whole & (data[p] != 0)
         vm.execute(code, scratch, inputs, start, count)
         for k in range(results.shape[0]):
             source = vm.operand(results[k], scratch, inputs, start, count)
-            output.valueless(source, count, ok)
+            if kind == output.RAMP:
+                target = indexes[start : start + count]
+                whole = _ramp(source, low[0], inverse[0], target) and whole
+                continue
+            whole = whole and not output.any_missing(source, count)
             if kind == output.RGB:
                 output.output_levels(source, count, k, low, inverse, table, rows)
             else:
-                output.indexes(kind, source, count, low, inverse, table, chunk)
-        drawn = 0
-        for p in range(count):
-            drawn += ok[p] == output.DRAWN
-        painted += drawn
+                end = np.float32(table.shape[0])
+                for p in range(count):
+                    indexes[start + p] = colour.class_index(source[p], table, end)
         if kind == output.RGB:
-            output.mix_rgb(rows, results.shape[0], count, table, chunk)
-            target = words[start : start + count]
-            for p in range(count):
-                target[p] = chunk[p] if ok[p] == output.DRAWN else np.uint32(0)
-        else:
-            index = indexes[start : start + count]
-            for p in range(count):
-                index[p] = chunk[p] if ok[p] == output.DRAWN else colour.TRANSPARENT
+            output.mix_rgb(rows, results.shape[0], count, table, words[start : start + count])
+        if whole:
+            painted += count
+            continue
+        for p in range(count):
+            ok[p] = data[p] != 0
+        for k in range(results.shape[0]):
+            source = vm.operand(results[k], scratch, inputs, start, count)
+            output.valueless(source, count, ok)
+        for p in range(count):
+            if ok[p] == output.DRAWN:
+                painted += 1
+            elif kind == output.RGB:
+                words[start + p] = np.uint32(0)
+            else:
+                indexes[start + p] = np.uint8(colour.TRANSPARENT)
     return painted
