@@ -13,7 +13,7 @@ from renderers.painter import BandKind, Painter, Painters
 from renderers.sources import Tables
 from styles.machine import Code
 
-_NO_PROGRAM = Code(np.zeros((0, 5), np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+_NO_PROGRAM = Code(np.zeros((0, 6), np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 
 #: How pixels stand that must not be drawn now, though they are open: what kernels do not draw is
 #: all that is not `output.OPEN`.

@@ -22,7 +22,7 @@ class Code(NamedTuple):
     """The arguments of kernels.
 
     Attributes:
-        code: int32, shape (instructions, 5), read-only; see `styles.opcodes`.
+        code: int32, shape (instructions, 6), read-only; see `styles.opcodes`.
         constants: float32, shape (constants,), read-only.
         results: int32, shape (outputs,), operand number of each output, read-only.
     """
@@ -32,7 +32,9 @@ class Code(NamedTuple):
     results: NDArray[np.int32]
 
 
-def allocate(nodes: Sequence[Node], results: Sequence[int]) -> tuple[list[list[int]], list[int]]:
+def allocate(
+    nodes: Sequence[Node], results: Sequence[int], operands_most: int = 3
+) -> tuple[list[list[int]], list[int]]:
     """Assign registers in order of computation; a register is used again after its last reader.
 
     An operation never writes onto one of its own operands: LLVM checks for overlap before each
@@ -41,6 +43,7 @@ def allocate(nodes: Sequence[Node], results: Sequence[int]) -> tuple[list[list[i
     Args:
         nodes: In order of computation.
         results: Values, constants or inputs that are wanted.
+        operands_most: How many operands an instruction has room for.
 
     Returns:
         Instructions, and the operand numbers of the results.
@@ -60,7 +63,7 @@ def allocate(nodes: Sequence[Node], results: Sequence[int]) -> tuple[list[list[i
             raise ValueError(f"more than {op.REGISTERS} values at a time")
         register[-1 - index] = free.pop()
         places = [register.get(value, value) for value in operands]
-        code.append([kind, register[-1 - index], *places, *[0] * (3 - len(places))])
+        code.append([kind, register[-1 - index], *places, *[0] * (operands_most - len(places))])
         free += [register[v] for v in set(operands) if v < 0 and last[v] == index]
     return code, [register.get(value, value) for value in results]
 
@@ -78,12 +81,12 @@ def lowered(
     nodes, wanted = _values(code.tolist(), results.tolist())
     fusing = _Fusing(nodes, wanted, constants.tolist())
     try:
-        fused, places = allocate(*fusing.run())
+        fused, places = allocate(*fusing.run(), operands_most=4)
     except ValueError:
         # What is read later is held longer: a program of very many values stays as it is.
-        return Code(code, constants, results)
+        return Code(_read_only(np.pad(code, ((0, 0), (0, 1)))), constants, results)
     return Code(
-        _read_only(np.asarray(fused, np.int32).reshape(-1, 5)),
+        _read_only(np.asarray(fused, np.int32).reshape(-1, 6)),
         _read_only(np.asarray(fusing.constants, np.float32)),
         _read_only(np.asarray(places, np.int32)),
     )
@@ -104,6 +107,10 @@ def _values(code: list[list[int]], results: list[int]) -> tuple[list[Node], list
     return nodes, [held.get(n, n) for n in results]
 
 
+def _is_constant(number: int) -> bool:
+    return op.FIRST_CONSTANT <= number < op.FIRST_INPUT
+
+
 class _Fusing:
     """Joins nodes with those that only they read."""
 
@@ -118,7 +125,10 @@ class _Fusing:
 
     def run(self) -> tuple[list[Node], list[int]]:
         """Return the nodes that are left, and the results among them."""
-        fused = [self._fused(node) for node in self._nodes]
+        fused: list[Node] = []
+        for node in self._nodes:
+            first = self._fused(node)
+            fused.append(self._fused_again(first, fused))
         needed: set[int] = set()
         waiting = [v for v in self._results if v < 0]
         while waiting:
@@ -140,6 +150,24 @@ class _Fusing:
             return self._division(operands[0], operands[1]) or node
         if kind in (op.ADD, op.SUB):
             return self._scaled_sum(kind, operands[0], operands[1]) or node
+        return node
+
+    def _fused_again(self, node: Node, fused: Sequence[Node]) -> Node:
+        """Join a node with one that is joined already."""
+        kind, *operands = node
+        if kind == op.SCALED_DIV:
+            above, below, constant = operands
+            first = self._of(above)
+            if first is not None and first[0] == op.SUB and self._alone(above):
+                return op.SUB_SCALED_DIV, first[1], first[2], below, constant
+        if kind == op.ADD:
+            value, constant = operands
+            if _is_constant(value):
+                value, constant = constant, value
+            if value < 0 and _is_constant(constant) and self._alone(value):
+                scaled = fused[-1 - value]
+                if scaled[0] == op.ADD_SCALED:
+                    return op.ADD_SCALED_SHIFTED, *scaled[1:], constant
         return node
 
     def _division(self, above: int, below: int) -> Node | None:
@@ -183,9 +211,9 @@ class _Fusing:
     def _by_constant(self, product: Node) -> tuple[int, int | None]:
         """Return the two sides of a product, the constant second; None where there is none."""
         _, left, right = product
-        if op.FIRST_CONSTANT <= left < op.FIRST_INPUT:
+        if _is_constant(left):
             left, right = right, left
-        return left, right if op.FIRST_CONSTANT <= right < op.FIRST_INPUT else None
+        return left, right if _is_constant(right) else None
 
     def _negative(self, constant: int) -> int | None:
         """Return the constant of the other sign, None where there is no room for it."""

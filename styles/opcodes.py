@@ -50,13 +50,17 @@ ATAN: Final = 33
 ATAN2: Final = 34
 
 # Several operations in one pass, each rounded as it would be alone. No program holds them:
-# `styles.machine` puts them in for the kernels.
+# `styles.machine` puts them in for the kernels, whose instructions have a sixth number, `d`.
 #: (a - b) / (a + b).
 NORMALISED: Final = 64
 #: a + b * k, where k is a constant.
 ADD_SCALED: Final = 65
 #: a * k / b, where k is a constant.
 SCALED_DIV: Final = 66
+#: a + b * k + m, where k and m are constants.
+ADD_SCALED_SHIFTED: Final = 67
+#: (a - b) * k / c, where k is a constant.
+SUB_SCALED_DIV: Final = 68
 
 #: Part of every program's digest: raise it when an operation changes its meaning.
 SEMANTICS: Final = 1

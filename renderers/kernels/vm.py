@@ -263,6 +263,20 @@ def _three_operands(code: int, dst: Floats, a: Floats, b: Floats, c: Floats) -> 
 
 
 @inlined
+def _four_operands(code: int, dst: Floats, a: Floats, b: Floats, c: Floats, d: Floats) -> None:
+    """Run an operation of four operands over a block."""
+    n = dst.shape[0]
+    if code == op.ADD_SCALED_SHIFTED:
+        k, m = c[0], d[0]
+        for i in range(n):
+            dst[i] = a[i] + b[i] * k + m
+    elif code == op.SUB_SCALED_DIV:
+        k = d[0]
+        for i in range(n):
+            dst[i] = (a[i] - b[i]) * k / c[i]
+
+
+@inlined
 def _is_constant(number: int) -> bool:
     return (number >= op.FIRST_CONSTANT) & (number < op.FIRST_INPUT)
 
@@ -284,6 +298,10 @@ def execute(code: Integers, scratch: Floats, inputs: Floats, start: int, count: 
         if kind in (op.WHERE, op.CLAMP, op.ADD_SCALED, op.SCALED_DIV):
             c = operand(code[k, 4], scratch, inputs, start, count)
             _three_operands(kind, dst, a, b, c)
+        elif kind in (op.ADD_SCALED_SHIFTED, op.SUB_SCALED_DIV):
+            c = operand(code[k, 4], scratch, inputs, start, count)
+            d = operand(code[k, 5], scratch, inputs, start, count)
+            _four_operands(kind, dst, a, b, c, d)
         elif kind <= op.DIV or (kind >= op.LT and kind <= op.NE):
             # A row of one constant takes a load per pixel and room in the fastest cache.
             if _is_constant(code[k, 3]):
@@ -321,7 +339,7 @@ def run(
     """Run a program over pixels. Nothing is checked here: `Program` and the caller have done so.
 
     Args:
-        code: int32, shape (instructions, 5), see `styles.opcodes` and `styles.machine`.
+        code: int32, shape (instructions, 6), see `styles.opcodes` and `styles.machine`.
         constants: float32, shape (constants,).
         results: int32, shape (outputs,), operand number of each output.
         inputs: float32, shape (inputs, pixels).
