@@ -69,8 +69,8 @@ def cases() -> Iterator[Case]:
         yield Case(data.MARBLE, "", "image/png", zoom, "")
 
 
-def tiles(bbox: tuple[float, float, float, float], zoom: int, count: int) -> list[GeoBox]:
-    """Return the tiles that are nearest to the middle of a box."""
+def places(bbox: tuple[float, float, float, float], zoom: int, count: int) -> list[tuple[int, int]]:
+    """Return columns and rows of the tiles that are nearest to the middle of a box."""
     lon, lat = (bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2
     side = 2**zoom
     x = (lon + 180) / 360 * side - 0.5
@@ -78,9 +78,14 @@ def tiles(bbox: tuple[float, float, float, float], zoom: int, count: int) -> lis
     near = [(c, r) for c in range(int(x) - 3, int(x) + 5) for r in range(int(y) - 3, int(y) + 5)]
     near = [(c, r) for c, r in near if 0 <= c < side and 0 <= r < side]
     near.sort(key=lambda place: math.dist(place, (x, y)))
+    return near[:count]
+
+
+def tiles(bbox: tuple[float, float, float, float], zoom: int, count: int) -> list[GeoBox]:
+    """Return the tiles that are nearest to the middle of a box."""
     web = grid("WebMercatorQuad")
     matrix = web.matrix(str(zoom))
-    return [web.geobox(matrix, column, row) for column, row in near[:count]]
+    return [web.geobox(matrix, column, row) for column, row in places(bbox, zoom, count)]
 
 
 def requests_of(case: Case, boxes: list[GeoBox]) -> list[PictureRequest]:

@@ -1,0 +1,1 @@
+"""The first request for a formula that nobody has asked, beside those that follow."""
