@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from traceback import clear_frames
 from typing import NamedTuple
 
@@ -352,6 +352,14 @@ class Pipeline:
         collection = await self._catalogue.collection(collection_id)
         spans = _choice(time, collection).spans
         return await timesearch.footprints(self._catalogue, collection, area, spans, limit, after)
+
+    async def all_days(self, collection_id: str) -> Sequence[date]:
+        """Return every UTC day on which a collection of our own has items, oldest first.
+
+        Raises:
+            UnknownCollectionError: There is none of that id.
+        """
+        return await self._catalogue.all_days(collection_id)
 
     async def times(
         self, collection_id: str, time: TimeRequest, *, ruled: bool = False

@@ -197,6 +197,13 @@ class Catalogue(Protocol):
     async def dates(self, collection_id: str, area: Area, time: TimeSpan) -> Sequence[DateSummary]:
         """Return the days with items that touch the area, oldest first."""
 
+    async def all_days(self, collection_id: str) -> Sequence[date]:
+        """Return every UTC day with items, oldest first; one look into an index, no geometry.
+
+        Raises:
+            UnknownCollectionError: There is no such collection, or it is another server's.
+        """
+
     def revision(self, collection_id: str, area: Area, time: TimeSpan) -> str:
         """Return a short token that changes when an item of that area and time is added or removed.
 

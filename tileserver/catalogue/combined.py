@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,14 @@ class CombinedCatalogue:
         if collection.remote:
             return await self.remote.dates(collection, area, time)
         return await self.local.dates(collection_id, area, time)
+
+    async def all_days(self, collection_id: str) -> Sequence[date]:
+        """Return every UTC day with items, oldest first.
+
+        Raises:
+            UnknownCollectionError: There is no such collection here.
+        """
+        return await self.local.all_days(collection_id)
 
     def revision(self, collection_id: str, area: Area, time: TimeSpan) -> str:
         """Return a token that changes when an item of that area and time comes or goes.

@@ -51,6 +51,7 @@ _FAR = 1e9
 #: Outlines kept in memory: 1 to 4 kB each. They are read so many at a time.
 _OUTLINES, _AT_ONCE = 8192, 500
 _DAY_US = 86_400_000_000
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 # The last column: the item's box lies inside the asked one, but for the R*Tree's outward rounding,
 # so that its footprint need not be looked at.
@@ -299,6 +300,15 @@ class SqliteCatalogue:
         number, _ = self._known(collection_id)
         return await self._read(self._dates, number, area, time)
 
+    async def all_days(self, collection_id: str) -> Sequence[date]:
+        """Return every UTC day with items, oldest first.
+
+        Raises:
+            UnknownCollectionError: There is no such collection.
+        """
+        number, _ = self._known(collection_id)
+        return await self._read(self._all_days, number)
+
     async def footprints(
         self,
         collection_id: str,
@@ -492,6 +502,16 @@ class SqliteCatalogue:
             return summarise(
                 (f.start, f.cloud_cover) for f in self._matches(number, area.boxes, time)
             )
+
+    def _all_days(self, number: int) -> list[date]:
+        # Of the index alone: rows hold whole documents.
+        starts = self._reader.execute(
+            "SELECT start FROM item INDEXED BY item_order"
+            " WHERE collection = ? AND start IS NOT NULL",
+            (number,),
+        )
+        days = {start // _DAY_US for (start,) in starts}
+        return [date.fromordinal(_EPOCH_DAY + day) for day in sorted(days)]
 
     def _items(self, number: int) -> list[ItemSummary]:
         rows = self._reader.execute(

@@ -46,6 +46,7 @@ class FakePipeline:
     days: dict[str, list[DateSummary]]
     asked: list[PictureRequest] = field(default_factory=list)
     areas: list[tuple[Area, TimeRequest]] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
     failure: Exception | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -99,6 +100,10 @@ class FakePipeline:
         self.areas.append((area, time))
         await self.layer(collection_id)
         return self.days.get(collection_id, [])
+
+    async def all_days(self, collection_id: str) -> list[date]:
+        self.listed.append(collection_id)
+        return [summary.day for summary in self.days.get(collection_id, [])]
 
     async def picture(self, request: PictureRequest, if_none_match: str | None = None) -> Picture:
         if self.failure is not None and request.layers:

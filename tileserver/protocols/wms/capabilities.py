@@ -15,11 +15,11 @@ from tileserver.protocols.wms.getlegendgraphic import ADVERTISED_FORMAT, legend_
 from tileserver.protocols.wms.getmap import FORMATS
 from tileserver.protocols.wms.infoformats import INFO_FORMATS
 from tileserver.protocols.wms.version import Version
-from tileserver.web.address import endpoint
+from tileserver.web.address import endpoint, public_url
 from tileserver.web.answers import document
 from tileserver.web.context import Services, services
 from tileserver.web.kvp import Kvp
-from tileserver.web.layers import LayerView, UpdateSequence, layer_views
+from tileserver.web.layers import CapabilitiesStore, LayerView
 from tileserver.web.xml import Writer
 
 #: What users may say of symbols (05-078r4, 8; 02-070, 6.4): styles of their own for our layers.
@@ -67,7 +67,7 @@ class Words:
 
 
 async def answer_capabilities(
-    request: Request, kvp: Kvp, sequence: UpdateSequence, words: Words
+    request: Request, kvp: Kvp, layers: CapabilitiesStore, words: Words
 ) -> Response:
     """Answer the document in its one format, whatever FORMAT says (06-042, 7.2.3.1).
 
@@ -75,13 +75,18 @@ async def answer_capabilities(
         CurrentUpdateSequenceError: The client has it.
         InvalidUpdateSequenceError: The client says that it has a newer one.
     """
-    views = await layer_views(services(request).pipeline)
-    number = sequence.number(views)
-    check_sequence(kvp, number)
     context = services(request)
+    views, number = await layers.list.views(context.pipeline)
+    check_sequence(kvp, number)
     href = f"{endpoint(request, context.settings)}?"
-    root = Document(words, context, href).build(views, number)
-    return document(request, words.serialise(request, root), words.media_type)
+
+    def build() -> bytes:
+        return words.serialise(request, Document(words, context, href).build(views, number))
+
+    # A DOCTYPE has an address of its own, which is that of the server.
+    place = public_url(request, context.settings)
+    stored = layers.document((words.version.number, href, place, number), views, build)
+    return document(request, stored, words.media_type)
 
 
 def check_sequence(kvp: Kvp, number: int) -> None:

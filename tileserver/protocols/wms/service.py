@@ -21,7 +21,7 @@ from tileserver.protocols.wms.v13.capabilities import WORDS as WORDS_13
 from tileserver.protocols.wms.version import Version, asked_version, check_version, negotiate
 from tileserver.web.answers import Reporter, add_get, document, guarded
 from tileserver.web.kvp import Kvp
-from tileserver.web.layers import UpdateSequence
+from tileserver.web.layers import CapabilitiesStore
 
 Operation = Callable[[Request, Kvp, Version], Awaitable[Response]]
 
@@ -60,7 +60,7 @@ class WmsService:
     """Answers WMS requests; one per application."""
 
     def __init__(self) -> None:
-        self._sequence = UpdateSequence()
+        self._layers = CapabilitiesStore()
         #: Answers one request, errors included.
         self.answer = guarded(_report, self._answer)
 
@@ -73,7 +73,7 @@ class WmsService:
         name = kvp.required("REQUEST", str).upper()
         edition = negotiate(asked_version(kvp), _EDITIONS)
         if name in _CAPABILITIES:
-            return await answer_capabilities(request, kvp, self._sequence, edition.words)
+            return await answer_capabilities(request, kvp, self._layers, edition.words)
         operation = _OPERATIONS.get(name)
         if operation is None:
             message = f"the operation {name[:40]!r} is not supported"

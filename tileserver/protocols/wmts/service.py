@@ -13,7 +13,7 @@ from tileserver.protocols.wmts.v10.capabilities import get_capabilities
 from tileserver.protocols.wmts.v10.gettile import GetTile, answer_tile
 from tileserver.web.answers import add_get, guarded, reported
 from tileserver.web.kvp import Kvp
-from tileserver.web.layers import UpdateSequence
+from tileserver.web.layers import CapabilitiesStore
 from tileserver.web.ows import reporter
 
 #: The pipeline's errors know no protocol's names.
@@ -26,7 +26,7 @@ class WmtsService:
     """Answers WMTS requests; one per application."""
 
     def __init__(self) -> None:
-        self._sequence = UpdateSequence()
+        self._layers = CapabilitiesStore()
         #: Answers one key-value request, errors included.
         self.answer = guarded(report, self._answer)
 
@@ -38,7 +38,7 @@ class WmtsService:
         name = kvp.text("request")
         match name.upper():
             case "GETCAPABILITIES":
-                return await get_capabilities(request, kvp, self._sequence)
+                return await get_capabilities(request, kvp, self._layers)
             case "GETTILE":
                 return await answer_tile(request, GetTile.decode(kvp), kvp.text("v"))
             case "GETFEATUREINFO":
@@ -49,7 +49,7 @@ class WmtsService:
 
     async def document(self, request: Request) -> Response:
         """Answer the capabilities of the REST encoding: those of the other one."""
-        return await get_capabilities(request, Kvp(b""), self._sequence)
+        return await get_capabilities(request, Kvp(b""), self._layers)
 
 
 async def _tile(request: Request) -> Response:

@@ -105,7 +105,7 @@ async def test_time_dimension(client, pipeline):
     assert local.get("default") == "current"
     assert dimensions["remote"].text == "2024-06-01/2024-06-21/P1D"
     assert dimensions["blue-marble"] is None
-    assert len(pipeline.areas) == 1  # only our own catalogue is asked for its days
+    assert len(pipeline.listed) == 1  # only our own catalogue is asked for its days
 
 
 async def test_regular_time_axes_are_told_as_a_period(client, pipeline):

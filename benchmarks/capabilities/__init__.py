@@ -1,0 +1,1 @@
+"""What capabilities documents of large catalogues cost: `scripts/bench capabilities`."""
