@@ -13,10 +13,12 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from styles.datacube import Reading, import_styles
 from styles.errors import StyleError
 from styles.loading import load_file
 from styles.model import Style
 from styles.registry import StyleRegistry
+from tileserver.commands.foreign import read_document
 from tileserver.settings import SettingsError, load_settings
 
 app = typer.Typer(help="List, show and check styles.", no_args_is_help=True)
@@ -92,6 +94,54 @@ def _checked(path: Path, known: Mapping[str, Style]) -> dict[str, Any]:
     except OSError as error:
         return {"file": str(path), "styles": [], "error": f"{path}: {error.strerror}"}
     return {"file": str(path), "styles": [s.id for s in styles], "error": None}
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="Styles of datacube-ows: JSON, YAML or Python.")],
+    scale: Annotated[
+        float, typer.Option(help="Physical value of one stored unit, such as 0.0001.")
+    ] = 1.0,
+    band: Annotated[
+        list[str] | None, typer.Option(help="Our name of a band: swir1=swir16; may be repeated.")
+    ] = None,
+    flag: Annotated[
+        list[str] | None, typer.Option(help="The bit of a flag: cloud=3; may be repeated.")
+    ] = None,
+) -> None:
+    """Write styles of datacube-ows as a style file; say what cannot be taken over."""
+    if not scale > 0.0:
+        raise typer.BadParameter("--scale must be greater than 0")
+    reading = Reading(scale, _pairs(band), {k: _bit(v) for k, v in _pairs(flag).items()})
+    try:
+        found = import_styles(read_document(file), reading)
+    except StyleError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        typer.echo(f"{file}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+    for name, part in found.left_out:
+        typer.echo(f"{name}: left out: {part}", err=True)
+    for name, why in found.refused:
+        typer.echo(f"{name}: refused: {why}", err=True)
+    if found.definitions:
+        typer.echo(as_yaml(list(found.definitions)), nl=False)
+    if found.refused or not found.definitions:
+        raise typer.Exit(1)
+
+
+def _pairs(words: list[str] | None) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words or ()]
+    if not all(name and value for name, _, value in pairs):
+        raise typer.BadParameter("--band and --flag are like name=value")
+    return {name: value for name, _, value in pairs}
+
+
+def _bit(text: str) -> int:
+    if not text.isdecimal() or int(text) > 23:
+        raise typer.BadParameter("--flag takes bits 0 to 23")
+    return int(text)
 
 
 def as_yaml(definitions: list[Mapping[str, Any]]) -> str:

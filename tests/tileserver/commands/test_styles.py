@@ -219,3 +219,53 @@ def test_a_range_of_another_formula_is_not_heeded(run, collection, folder):
 def test_what_cannot_be_stretched(run, collection, words, code):
     done = run("catalogue", "stretch", *words)
     assert done.exit_code == code, done.output
+
+
+PYTHON = """
+SHARED = {"show_legend": True}
+ndvi = {
+    "name": "ows_ndvi",
+    "title": "NDVI",
+    "index_expression": "(nir-red)/(nir+red)",
+    "mpl_ramp": "YlGn",
+    "range": [-0.2, 1.0],
+    "legend": {**SHARED, "units": "1"},
+}
+ows_cfg = {"layers": [{"styling": {"styles": [ndvi]}}]}
+"""
+
+
+def test_import_writes_a_style_file(run, tmp_path, folder):
+    (tmp_path / "cfg.py").write_text(PYTHON)
+    done = run("styles", "import", "cfg.py", "--scale", "0.0001", "--band", "nir=nir08")
+    assert done.exit_code == 0, done.output
+    (folder / "ows.yaml").write_text(done.stdout)
+    style = StyleRegistry.load(folder).get("ows_ndvi")
+    assert style.program.inputs == ("nir08", "red")
+    (tmp_path / "cfg.json").write_text(json.dumps({"name": "a", "title": "A"}))
+    done = run("styles", "import", "cfg.json")
+    assert done.exit_code == 1
+    assert "a: refused: neither components" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import os\nx = os.system('true')", "line 2: only literals"),
+        ("x = [1 for _ in range(3)]", "line 1: only literals"),
+        ("x = (", "line 1"),
+        ("x = -'a'", "cfg.py"),
+        ("x = {**[1]}", "cfg.py"),
+    ],
+)
+def test_python_is_never_run(run, tmp_path, text, told):
+    (tmp_path / "cfg.py").write_text(text)
+    done = run("styles", "import", "cfg.py")
+    assert done.exit_code == 1
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--band", "x"), ("--flag", "a=b"), ("--scale", "0")])
+def test_options_of_import(run, tmp_path, words):
+    (tmp_path / "cfg.py").write_text(PYTHON)
+    assert run("styles", "import", "cfg.py", *words).exit_code == 2
