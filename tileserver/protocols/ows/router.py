@@ -13,7 +13,15 @@ from tileserver.web.xml import local_name, parse
 
 # WMS 1.3.0 does not define SERVICE for these, and clients leave it out (OGC 06-042, tables 8, 9).
 _WMS_ONLY = frozenset(
-    {"GETMAP", "MAP", "GETFEATUREINFO", "FEATURE_INFO", "GETLEGENDGRAPHIC", "DESCRIBELAYER"}
+    {
+        "GETMAP",
+        "MAP",
+        "GETFEATUREINFO",
+        "FEATURE_INFO",
+        "GETLEGENDGRAPHIC",
+        "GETSTYLES",
+        "DESCRIBELAYER",
+    }
 )
 
 

@@ -13,6 +13,7 @@ from tileserver.legends import FORMATS as LEGEND_FORMATS
 from tileserver.protocols.wms.errors import CurrentUpdateSequenceError, InvalidUpdateSequenceError
 from tileserver.protocols.wms.getlegendgraphic import ADVERTISED_FORMAT, legend_address
 from tileserver.protocols.wms.getmap import FORMATS
+from tileserver.protocols.wms.getstyles import MEDIA_TYPE as STYLES_TYPE
 from tileserver.protocols.wms.infoformats import INFO_FORMATS
 from tileserver.protocols.wms.version import Version
 from tileserver.web.address import endpoint, public_url
@@ -185,11 +186,12 @@ class Document:
                 self._writer.link(self._writer.add(dcp, method), "OnlineResource", self._href)
 
     def _extended(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the operations of OGC 05-078r4."""
+        """Return the operations of OGC 05-078r4; GetStyles is one of 02-070 alone."""
         prefix = self._words.extended
         return [
             (f"{prefix}DescribeLayer", (self._words.format,)),
             (f"{prefix}GetLegendGraphic", LEGEND_FORMATS),
+            *(() if prefix else (("GetStyles", (STYLES_TYPE,)),)),
         ]
 
     def _root_layer(self, capability: etree._Element, views: Sequence[LayerView]) -> None:

@@ -13,6 +13,7 @@ from tileserver.protocols.wms.describelayer import describe_layer
 from tileserver.protocols.wms.getfeatureinfo import get_feature_info
 from tileserver.protocols.wms.getlegendgraphic import get_legend_graphic
 from tileserver.protocols.wms.getmap import get_map
+from tileserver.protocols.wms.getstyles import get_styles
 from tileserver.protocols.wms.v11 import exceptions as exceptions_11
 from tileserver.protocols.wms.v11.capabilities import WORDS as WORDS_11
 from tileserver.protocols.wms.v11.document import DTD_PATH, DTDS
@@ -52,6 +53,7 @@ _OPERATIONS: dict[str, Operation] = {
     "GETFEATUREINFO": get_feature_info,
     "FEATURE_INFO": get_feature_info,
     "GETLEGENDGRAPHIC": get_legend_graphic,
+    "GETSTYLES": get_styles,
     "DESCRIBELAYER": describe_layer,
 }
 
@@ -93,7 +95,7 @@ def router(service: WmsService) -> APIRouter:
     routes = APIRouter(tags=["OGC services"])
 
     async def get_wms(request: Request) -> Response:
-        """Answer WMS 1.3.0 and 1.1.1: GetCapabilities, GetMap, GetFeatureInfo, GetLegendGraphic."""
+        """Answer WMS 1.3.0 and 1.1.1: GetCapabilities, GetMap, GetFeatureInfo and styles."""
         return await service.answer(request)
 
     async def post_wms(request: Request) -> Response:
