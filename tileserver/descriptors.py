@@ -14,7 +14,6 @@ from tileserver.adhoc.allowed import AllowedAddresses
 from tileserver.errors import (
     InvalidParameterError,
     NotAuthorisedError,
-    OperationNotSupportedError,
 )
 from tileserver.request import LayerRequest
 
@@ -67,7 +66,6 @@ def described_layers(
 
     Raises:
         InvalidParameterError: It is no document that is understood; the message names the line.
-        OperationNotSupportedError: A style wants the range of the data, which is not known.
     """
     parts = _read(body)
     if not layers:
@@ -84,13 +82,12 @@ def described_style(body: str, layer: str, name: str) -> str | Style:
 
     Raises:
         InvalidParameterError: See `described_layers`.
-        OperationNotSupportedError: See there.
     """
     part = layer_of(_read(body), layer)
     found = None if part is None else part.style(name)
     if found is None:
         return name
-    return found.name if found.style is None else _usable(found.style)
+    return found.name if found.style is None else found.style
 
 
 def _literal(parts: Sequence[SldLayer]) -> tuple[LayerRequest, ...]:
@@ -99,16 +96,9 @@ def _literal(parts: Sequence[SldLayer]) -> tuple[LayerRequest, ...]:
         raise InvalidParameterError(message, parameter=BODY)
     drawn: list[LayerRequest] = []
     for part in parts:
-        styles = [s.name if s.style is None else _usable(s.style) for s in part.styles]
+        styles = [s.name if s.style is None else s.style for s in part.styles]
         drawn += [LayerRequest(part.name, style) for style in styles or [""]]
     return tuple(drawn)
-
-
-def _usable(style: Style) -> Style:
-    if style.percentiles is not None:
-        message = "Normalize without minValue and maxValue is not supported"
-        raise OperationNotSupportedError(message, parameter=BODY)
-    return style
 
 
 @lru_cache(maxsize=128)

@@ -14,7 +14,7 @@ from styles.registry import StyleRegistry, from_definition
 from tileserver import footprints
 from tileserver.catalogue.base import Collection
 from tileserver.errors import InvalidParameterError, UnknownStyleError
-from tileserver.stretching import stretched
+from tileserver.stretching import normalised, stretched
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class LayerStyles:
         Raises:
             UnknownStyleError: No such style, or the collection lacks a band that it needs.
             InvalidParameterError: The collection lacks a band of a whole style.
+            OperationNotSupportedError: A whole style wants a range that was not measured.
         """
         library = self.library
         known = self._found.get((collection.id, asked))
@@ -105,6 +106,8 @@ class LayerStyles:
             return known[1]
         if isinstance(asked, Style):
             style = _on_bands_of(collection, asked)
+            if style.percentiles is not None:
+                style = normalised(collection, style)
         else:
             style = self._find(collection, asked)
         if library is self._seen:

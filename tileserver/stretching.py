@@ -4,6 +4,7 @@ from typing import Final
 
 from styles.model import Style
 from tileserver.catalogue.base import Collection
+from tileserver.errors import OperationNotSupportedError
 
 #: Key of `Collection.extra`: by style id `program`, `percentiles`, `limits`, `scenes`.
 SETTING: Final = "stretch"
@@ -18,3 +19,16 @@ def stretched(collection: Collection, style: Style) -> Style:
     if kept is None or kept.get("program") != style.program.digest:
         return style
     return style.stretched([(float(low), float(high)) for low, high in kept["limits"]])
+
+
+def normalised(collection: Collection, style: Style) -> Style:
+    """Return a style that wants the range of the data with the one measured of its program.
+
+    Raises:
+        OperationNotSupportedError: None was measured of these bands.
+    """
+    for kept in (collection.extra.get(SETTING) or {}).values():
+        if kept.get("program") == style.program.digest:
+            return style.stretched([(float(low), float(high)) for low, high in kept["limits"]])
+    message = f"Normalize needs minValue and maxValue: {collection.id} has no range of these bands"
+    raise OperationNotSupportedError(message, parameter="SLD_BODY")

@@ -36,7 +36,7 @@ def _channel(name: str, entry: LegendEntry) -> dict[str, Any]:
 def _ramp(scale: LegendScale) -> dict[str, Any]:
     low, extent = scale.low, scale.high - scale.low
     stops = [
-        {"value": low + k / (STEPS - 1) * extent, "color": hexadecimal(colour)}
+        {"value": float(f"{low + k / (STEPS - 1) * extent:.9g}"), "color": hexadecimal(colour)}
         for k, colour in gradient_stops(scale.palette)
     ]
     ticks = [

@@ -42,7 +42,8 @@ def round_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
         step = next(step for step in steps if _multiples(low, high, step) <= most)
         first = math.ceil(low / step - _NEAR) * step
     count = math.floor((high - first) / step + _NEAR) + 1
-    values = [first + k * step for k in range(count)]
+    # Without the last digits of floats, which decimal numbers do not have.
+    values = [float(f"{first + k * step:.12g}") for k in range(count)]
     return tuple(Tick(value, written(value, step)) for value in values)
 
 

@@ -22,6 +22,12 @@ from styles.sld.elements import (
 
 #: Values that are shown from black to white where no contrast is asked for: bytes as they are.
 BYTES: Final = (0.0, 255.0)
+#: What stands for the least and the greatest value of a collection, which single pixels decide.
+PERCENTILES: Final = (2.0, 98.0)
+
+#: In place of a range that only the data knows. It tells such styles from all others, and a picture
+#: that was drawn with it would be of one colour.
+UNKNOWN: Final = (-1.5e38, 1.5e38)
 
 _COLOURS: Final = ("RedChannel", "GreenChannel", "BlueChannel")
 #: What says nothing of pixels.
@@ -42,6 +48,11 @@ class Contrast(NamedTuple):
     limits: tuple[float, float] | None = None
     gamma: float = 1.0
     normal: bool = False
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The values that become black and white; where only the data knows, no real ones."""
+        return UNKNOWN if self.normal else self.limits or BYTES
 
 
 class _Channel(NamedTuple):
@@ -176,13 +187,9 @@ def _percentiles(contrast: Contrast) -> tuple[float, float] | None:
     return PERCENTILES if contrast.normal else None
 
 
-#: What stands for the least and the greatest value of a collection, which single pixels decide.
-PERCENTILES: Final = (2.0, 98.0)
-
-
 def _grey(channel: _Channel, opacity: float) -> Coloured:
     contrast = channel.contrast
-    low, high = contrast.limits or BYTES
+    low, high = contrast.range
     try:
         rule = RampColour(from_stops(grey_ramp(contrast.gamma, opacity)), low, high)
     except StyleError as error:
@@ -201,7 +208,7 @@ def _colours(channels: list[_Channel], style_id: str, title: str, opacity: float
     formula = "" if all(map(is_name, shown)) else ", ".join(shown)
     try:
         program = compile_formula(formula) if formula else select(sources)
-        first, second, third = (channel.contrast.limits or BYTES for channel in channels)
+        first, second, third = (channel.contrast.range for channel in channels)
         red, green, blue = sources
         names = (red, green, blue)
         rule = RgbColour((first, second, third), gammas.pop(), names, alpha=opacity < 1.0)

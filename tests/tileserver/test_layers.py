@@ -1,9 +1,15 @@
 """Which styles a collection has."""
 
 import logging
+from dataclasses import replace
 
+import pytest
+
+from styles.program import select
 from styles.registry import StyleRegistry
+from styles.sld.document import read_sld
 from tileserver.catalogue.base import BandInfo, Collection
+from tileserver.errors import OperationNotSupportedError
 from tileserver.layers import LayerStyles
 
 
@@ -25,3 +31,20 @@ def test_own_styles_extend_those_of_the_library():
     collection = Collection("c", "C", bands=bands, own_styles=(own,))
     style = LayerStyles(StyleRegistry.load_library()).style(collection, "mine")
     assert (style.colour.high, style.title) == (0.5, "NDVI")
+
+
+def test_a_whole_style_may_take_the_range_that_was_measured():
+    body = """<StyledLayerDescriptor version="1.0.0"><NamedLayer><Name>c</Name><UserStyle>
+      <FeatureTypeStyle><Rule><RasterSymbolizer><ChannelSelection><GrayChannel>
+      <SourceChannelName>B08</SourceChannelName><ContrastEnhancement><Normalize/>
+      </ContrastEnhancement></GrayChannel></ChannelSelection></RasterSymbolizer></Rule>
+      </FeatureTypeStyle></UserStyle></NamedLayer></StyledLayerDescriptor>"""
+    style = read_sld(body.encode())[0].style().style
+    styles = LayerStyles(StyleRegistry.load_library())
+    plain = Collection("c", "C", bands=(BandInfo("B08", "nir"),))
+    with pytest.raises(OperationNotSupportedError, match="minValue and maxValue"):
+        styles.style(plain, style)
+    kept = {"program": select(["B08"]).digest, "limits": [[0.1, 0.6]]}
+    measured = replace(plain, extra={"stretch": {"some-style": kept}})
+    found = styles.style(measured, style)
+    assert (found.colour.low, found.colour.high) == (0.1, 0.6)

@@ -233,6 +233,10 @@ def test_normalize_without_limits_wants_those_of_the_data():
     grey = channel("GrayChannel", 1, normal)
     style = style_of(sld10(f"<ChannelSelection>{grey}</ChannelSelection>"))
     assert style.percentiles == (2.0, 98.0)
+    # It is no style of a range that was named.
+    assert style != style_of(
+        sld10(f"<ChannelSelection>{channel('GrayChannel', 1)}</ChannelSelection>")
+    )
 
 
 def test_a_style_of_qgis():
