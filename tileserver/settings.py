@@ -84,7 +84,8 @@ class Settings(BaseSettings):
 
     # Data
     data_dir: Path = Field(
-        Path(".tileserver"), description="Folder of the catalogue database; must be kept."
+        Path(".tileserver"),
+        description="Folder of the catalogue and of styles that were sent; must be kept.",
     )
     cache_dir: Path = Field(
         Path(".tileserver/cache"),

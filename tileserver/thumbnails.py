@@ -61,8 +61,9 @@ class Thumbnails:
         best = least_cloudy(found)
         day = best.scene.datetime
         west, south, east, north = best.outline.bounds
+        middle = best.outline.centroid
         time = UNSAID if day is None else parse_time(day.date().isoformat())
-        return View(square((west, south, east, north)), time)
+        return View(square((west, south, east, north), (middle.x, middle.y)), time)
 
 
 def least_cloudy(found: Sequence[Footprint]) -> Footprint:
@@ -74,12 +75,13 @@ def _cover(percent: float | None) -> float:
     return math.inf if percent is None else percent
 
 
-def square(bbox: Bounds) -> GeoBox:
-    """Return a square of the world map in the middle of a box.
+def square(bbox: Bounds, middle: tuple[float, float] | None = None) -> GeoBox:
+    """Return a square of the world map in a box.
 
     Args:
         bbox: West, south, east, north in degrees; west may exceed east across 180 degrees, and east
             may lie beyond 180.
+        middle: Longitude and latitude; without, the middle of the box.
     """
     west, south, east, north = bbox
     east += 360.0 if east < west else 0.0
@@ -89,9 +91,10 @@ def square(bbox: Bounds) -> GeoBox:
     side = max(min(right - left, top - bottom) * _SHARE, 1.0)
     if right - left >= 0.999 * whole:  # all of the Earth
         side = top - bottom
-    x = (left + right) / 2.0
+    x, y = (left + right) / 2.0, (bottom + top) / 2.0
+    if middle is not None:
+        x, y = math.radians(middle[0]) * _RADIUS, _northing(middle[1])
     x -= whole * round(x / whole)
-    y = (bottom + top) / 2.0
     half = min(side, whole) / 2.0
     return GeoBox.from_bounds((x - half, y - half, x + half, y + half), SIZE, SIZE, "EPSG:3857")
 

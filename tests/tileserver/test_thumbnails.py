@@ -49,3 +49,8 @@ def test_squares_lie_in_the_middle(bbox):
 def test_a_square_is_within_its_box():
     west, _, east, _ = square((10.0, 50.0, 11.5, 51.0)).bounds
     assert 1113194 < west < east < 1280174
+
+
+def test_a_square_may_have_another_middle():
+    west, _, east, _ = square((10.0, 50.0, 11.5, 51.0), (10.3, 50.5)).bounds
+    assert (west + east) / 2 == pytest.approx(10.3 / 180 * 20037508.342789)
