@@ -37,6 +37,10 @@ _FUNCTIONS: Final = {
     "single_band": "1 * {band}",
     "single_band_offset_log": "log({band} * {scale} + {offset})",
 }
+#: Folders in folders that are looked into.
+_DEPTH: Final = 64
+#: Rules of values beyond which each value becomes a class of its own: formulas are 32 deep at most.
+_MOST_RULES: Final = 24
 #: What of a legend is kept, or asks for nothing.
 _LEGEND_KEPT: Final = {"units", "show_legend", "title"}
 
@@ -99,18 +103,20 @@ def import_styles(document: Any, reading: Reading | None = None) -> Imported:
     return Imported(tuple(definitions.values()), tuple(refused), tuple(left_out))
 
 
-def _styles_of(document: Any) -> Iterator[Mapping[str, Any]]:
+def _styles_of(document: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     """Return every style of a document, in order."""
+    if depth > _DEPTH:
+        return
     if isinstance(document, Mapping):
         if "name" in document and not {"layers", "styling"} & set(document):
             yield document
             return
         for key in ("styles", "styling", "layers", "ows_cfg"):
             if key in document:
-                yield from _styles_of(document[key])
+                yield from _styles_of(document[key], depth + 1)
     elif isinstance(document, Sequence) and not isinstance(document, str):
         for entry in document:
-            yield from _styles_of(entry)
+            yield from _styles_of(entry, depth + 1)
 
 
 def _inherited(
@@ -122,9 +128,10 @@ def _inherited(
     if not isinstance(parent, Mapping):
         raise StyleError("inherits: must be a mapping")
     if "style" in parent and set(parent) <= {"style", "layer"}:
-        if parent["style"] not in earlier:
+        known = earlier.get(str(parent["style"]))
+        if known is None:
             raise StyleError(f"inherits: there is no style {parent['style']} before it")
-        parent = earlier[parent["style"]]
+        parent = known
     own = {key: value for key, value in style.items() if key != "inherits"}
     return _merged(_inherited(parent, earlier), own)
 
@@ -182,8 +189,8 @@ def _component(channel: Any, common: Any, key: str, reading: Reading) -> tuple[s
     if not isinstance(channel, Mapping):
         raise StyleError(f"components.{key}: must be a mapping")
     if "function" in channel:
-        given = channel.get("kwargs") or {}
-        if set(given.get("scale_to") or (0, 255)) != {0, 255}:
+        given = _arguments(channel, f"components.{key}")
+        if _pair(given.get("scale_to", (0, 255)), f"components.{key}.kwargs.scale_to") != [0, 255]:
             raise StyleError(f"components.{key}.kwargs.scale_to: cannot be taken over")
         limits = given.get("scale_from")
         if limits is None:
@@ -230,21 +237,41 @@ def _value_map(style: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     ((band, rules),) = style["value_map"].items()
     name = _band(band, reading)
     rules = list(_mappings(rules, f"value_map.{band}"))
-    whole = [rule.get("values") for rule in rules]
-    plain = all(isinstance(v, list | tuple) and len(v) == 1 for v in whole)
     classes = [
         {"value": k + 1, "name": _label(rule), "colour": _colour(rule, f"value_map.{band}[{k}]")}
         for k, rule in enumerate(rules)
     ]
-    if plain and not any(rule.get("invert") for rule in rules):
-        for entry, rule in zip(classes, rules, strict=True):
-            entry["value"] = int(rule["values"][0])
-        return {"bands": [name], "classes": classes}
+    found = _classes(rules, classes)
+    if found is not None:
+        return {"bands": [name], "classes": found}
     formula = "nan"
     for k, rule in reversed(list(enumerate(rules))):
         condition = _condition(rule, name, f"value_map.{band}[{k}]", reading)
         formula = f"where({condition}, {k + 1}, {formula})"
     return {"expression": formula, "classes": classes}
+
+
+def _classes(
+    rules: Sequence[Mapping[str, Any]], classes: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]] | None:
+    """Return classes of the band as it is, which can show what is frequent; None where not so.
+
+    Where a rule has several values, that takes a line of the legend for each: only if there are too
+    many rules for a formula.
+    """
+    whole = [rule.get("values") for rule in rules]
+    if any(not isinstance(v, list | tuple) or not v for v in whole):
+        return None
+    if any(not isinstance(value, int) for values in whole for value in values or ()):
+        raise StyleError("value_map.values: whole numbers are needed")
+    several = any(len(values) > 1 for values in whole if values)
+    if any(rule.get("invert") for rule in rules) or (several and len(rules) <= _MOST_RULES):
+        return None
+    found: dict[Any, dict[str, Any]] = {}
+    for entry, values in zip(classes, whole, strict=True):
+        for value in values or ():
+            found.setdefault(value, {**entry, "value": value})
+    return list(found.values())
 
 
 def _masked(body: dict[str, Any], masks: Any, reading: Reading) -> dict[str, Any]:
@@ -317,7 +344,7 @@ def _function(section: Any, where: str, reading: Reading) -> str:
     formula = _FUNCTIONS.get(name.removeprefix("datacube_ows.band_utils."))
     if formula is None:
         raise StyleError(f"{where}: the function {name} cannot be taken over")
-    given = section.get("kwargs") or {}
+    given = _arguments(section, where)
     values: dict[str, str] = {}
     for _, key, _, _ in Formatter().parse(formula):
         if key in ("scale", "offset"):
@@ -327,6 +354,13 @@ def _function(section: Any, where: str, reading: Reading) -> str:
                 raise StyleError(f"{where}.kwargs: {key} is missing")
             values[key] = _stored(_band(given[key], reading), reading)
     return formula.format(**values)
+
+
+def _arguments(section: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    given = section.get("kwargs") or {}
+    if not isinstance(given, Mapping):
+        raise StyleError(f"{where}.kwargs: must be a mapping")
+    return given
 
 
 def _stored(band: str, reading: Reading) -> str:

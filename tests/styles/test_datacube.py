@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from styles import reference
 from styles.datacube import Reading, import_styles
@@ -175,6 +177,15 @@ def test_a_whole_configuration():
         ({"name": "d", "title": "D", "index_expression": "nir", "range": [0, 1]}, "mpl_ramp"),
         ({"name": "d", "title": "D"}, "neither components"),
         (WATER, "flags.wet: which bit"),
+        ({**WATER, "value_map": {"a": [{"title": "T", "values": [[1], [2]], "color": "red"}]}},
+         "whole numbers"),
+        ({**RGB, "inherits": {"style": ["a"]}}, "inherits: there is no style"),
+        ({**NDVI, "index_function": 3, "index_expression": []}, "index_expression"),
+        ({"name": "k", "title": "K", "index_function": {
+            "function": "datacube_ows.band_utils.norm_diff", "kwargs": [1]}}, "kwargs"),
+        ({**MIXED, "components": {**MIXED["components"], "red": {
+            "function": "datacube_ows.band_utils.norm_diff", "kwargs": {"scale_to": 3}}}},
+         "scale_to"),
         ({**NDVI, "pq_masks": [{"band": "pq", "flags": {"cloud": "no_cloud"}}]}, "which bit"),
         ({**NDVI, "pq_masks": [{"band": "pq", "values": ["a"]}]}, "whole numbers"),
         ({**NDVI, "name": "no/good"}, "letters, digits"),
@@ -191,6 +202,45 @@ def test_one_bad_style_does_not_keep_others():
     found = import_styles([NDVI, {**RGB, "mystery": 1}])
     assert [d["id"] for d in found.definitions] == ["ndvi"]
     assert len(found.refused) == 1
+
+
+def test_many_rules_become_classes_by_value():
+    rules = [
+        {"title": f"R{k}", "values": [2 * k, 2 * k + 1], "color": "#010203"} for k in range(60)
+    ]
+    _, style = taken({"name": "v", "title": "V", "value_map": {"kind": rules}})
+    assert [(c.value, c.name) for c in style.colour.classes][:3] == [
+        (0, "R0"),
+        (1, "R0"),
+        (2, "R1"),
+    ]
+
+
+KEYS = st.sampled_from(
+    ["name", "title", "components", "red", "green", "blue", "scale_range", "function", "kwargs",
+     "index_expression", "index_function", "color_ramp", "value", "color", "range", "mpl_ramp",
+     "value_map", "values", "flags", "pq_masks", "band", "invert", "inherits", "style", "legend"]
+)  # fmt: skip
+LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | KEYS | st.text(max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.recursive(
+        LEAVES,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+        max_leaves=30,
+    )
+)
+def test_any_document_is_taken_over_or_refused(document):
+    for style in (document, {"name": "a", "title": "A", "index_expression": document},
+                  {"name": "a", "title": "A", "value_map": document},
+                  {"name": "a", "title": "A", "components": document, "pq_masks": document},
+                  {"name": "a", "title": "A", "index_expression": "b", "color_ramp": document,
+                   "legend": document, "inherits": document}):  # fmt: skip
+        found = import_styles(style, Reading(flags={"value": 3}))
+        for definition in found.definitions:
+            parse_definition(definition)
 
 
 @pytest.mark.parametrize("document", [None, 7, "styles", [], {}, [[[]]]])
