@@ -2,10 +2,12 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lxml import etree
 from support.demo import Server, demo_data
 from support.demo import demo_server as start_demo
 from support.seaweed import Seaweed
@@ -13,6 +15,7 @@ from support.seaweed import Seaweed
 from renderers.stores import StorePolicy, StoreRegistry
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LIMITS = {"MinTileRow", "MaxTileRow", "MinTileCol", "MaxTileCol"}
 DEMO_CACHE = REPOSITORY / ".cache" / "demo-test"
 
 
@@ -23,6 +26,41 @@ def shared() -> Path:
     if not (root / "data").is_dir():
         pytest.skip("real products are absent: set TILESERVER_TEST_DATA_ROOT to their folder")
     return root
+
+
+@pytest.fixture(scope="session")
+def schema() -> Callable[[str], etree.XMLSchema]:
+    """Load a schema of the offline mirror, with every import resolved inside of it."""
+    default = REPOSITORY.parent / "shared"
+    mirror = Path(os.environ.get("TILESERVER_TEST_DATA_ROOT", default)) / "schemas"
+    if not mirror.is_dir():
+        pytest.skip("OGC schemas are absent: set TILESERVER_TEST_DATA_ROOT to their folder")
+
+    class Mirror(etree.Resolver):
+        def resolve(self, url: str, _: str, context: Any) -> Any:
+            for scheme in ("http://", "https://"):
+                if url.startswith(scheme):
+                    return self.resolve_filename(str(mirror / url.removeprefix(scheme)), context)
+            return None
+
+    loaded: dict[str, etree.XMLSchema] = {}
+
+    def load(path: str) -> etree.XMLSchema:
+        if path not in loaded:
+            parser = etree.XMLParser()
+            parser.resolvers.add(Mirror())
+            # An address and not a file name: then relative imports are addresses as well, and
+            # each schema is one document however it is imported.
+            root = etree.parse(str(mirror / "schemas.opengis.net" / path), parser)
+            # An error of the published schema: it wants limits from 1 on, and says "from 0" in the
+            # words next to it, as the standard does (OGC 07-057r7, table 13).
+            for element in root.iter("{http://www.w3.org/2001/XMLSchema}element"):
+                if element.get("name") in LIMITS and element.get("type") == "positiveInteger":
+                    element.set("type", "nonNegativeInteger")
+            loaded[path] = etree.XMLSchema(root)
+        return loaded[path]
+
+    return load
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tileserver.protocols.wcs.service import router as wcs_router
 from tileserver.protocols.wms.service import WmsService
 from tileserver.protocols.wms.service import router as wms_router
 from tileserver.protocols.wmts.service import WmtsService
+from tileserver.protocols.wmts.service import direct_routes as wmts_direct_routes
 from tileserver.protocols.wmts.service import router as wmts_router
 from tileserver.protocols.xyz.router import direct_route as xyz_direct_route
 from tileserver.protocols.xyz.router import router as xyz_router
@@ -47,4 +48,4 @@ def routers(settings: Settings | None = None) -> list[APIRouter]:
 
 def direct_routes() -> list[DirectRoute[Any]]:
     """Return the routes that pass FastAPI by; `routers` has the same ones."""
-    return [xyz_direct_route()]
+    return [xyz_direct_route(), *wmts_direct_routes()]

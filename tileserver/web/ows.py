@@ -41,9 +41,14 @@ class InvalidUpdateSequenceError(errors.InvalidParameterError):
     """The client's update sequence is newer than ours."""
 
 
+class PointOutOfRangeError(errors.InvalidParameterError):
+    """The pixel asked about lies outside of the tile."""
+
+
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (VersionNegotiationFailedError, "VersionNegotiationFailed"),
     (InvalidUpdateSequenceError, "InvalidUpdateSequence"),
+    (PointOutOfRangeError, "PointIJOutOfRange"),
     (errors.MissingParameterError, "MissingParameterValue"),
     (errors.TileOutOfRangeError, "TileOutOfRange"),
     (errors.OperationNotSupportedError, "OperationNotSupported"),

@@ -1,7 +1,6 @@
 """The protocols over a pipeline that draws nothing, and remembers what it was asked."""
 
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -13,7 +12,6 @@ import httpx
 import pytest
 import rasterio
 from fastapi import FastAPI
-from lxml import etree
 from support.demo import Server
 
 from styles.model import Style
@@ -30,7 +28,6 @@ from tileserver.timeaxis import CURRENT, TimeRequest
 from tileserver.timeaxis_choice import TimeChoice, choose
 
 LIBRARY = StyleRegistry.load_library()
-LIMITS = {"MinTileRow", "MaxTileRow", "MinTileCol", "MaxTileCol"}
 
 
 def style(name: str) -> Style:
@@ -182,42 +179,6 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://maps.example") as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def schema() -> Callable[[str], etree.XMLSchema]:
-    """Load a schema of the offline mirror, with every import resolved inside of it."""
-    repository = Path(__file__).resolve().parents[3]
-    default = repository.parent / "shared"
-    mirror = Path(os.environ.get("TILESERVER_TEST_DATA_ROOT", default)) / "schemas"
-    if not mirror.is_dir():
-        pytest.skip("OGC schemas are absent: set TILESERVER_TEST_DATA_ROOT to their folder")
-
-    class Mirror(etree.Resolver):
-        def resolve(self, url: str, _: str, context: Any) -> Any:
-            for scheme in ("http://", "https://"):
-                if url.startswith(scheme):
-                    return self.resolve_filename(str(mirror / url.removeprefix(scheme)), context)
-            return None
-
-    loaded: dict[str, etree.XMLSchema] = {}
-
-    def load(path: str) -> etree.XMLSchema:
-        if path not in loaded:
-            parser = etree.XMLParser()
-            parser.resolvers.add(Mirror())
-            # An address and not a file name: then relative imports are addresses as well, and
-            # each schema is one document however it is imported.
-            root = etree.parse(str(mirror / "schemas.opengis.net" / path), parser)
-            # An error of the published schema: it wants limits from 1 on, and says "from 0" in the
-            # words next to it, as the standard does (OGC 07-057r7, table 13).
-            for element in root.iter("{http://www.w3.org/2001/XMLSchema}element"):
-                if element.get("name") in LIMITS and element.get("type") == "positiveInteger":
-                    element.set("type", "nonNegativeInteger")
-            loaded[path] = etree.XMLSchema(root)
-        return loaded[path]
-
-    return load
 
 
 @pytest.fixture

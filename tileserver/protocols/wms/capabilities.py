@@ -14,11 +14,11 @@ from tileserver.protocols.wms.errors import CurrentUpdateSequenceError, InvalidU
 from tileserver.protocols.wms.getlegendgraphic import ADVERTISED_FORMAT, legend_address
 from tileserver.protocols.wms.getmap import FORMATS
 from tileserver.protocols.wms.getstyles import MEDIA_TYPE as STYLES_TYPE
-from tileserver.protocols.wms.infoformats import INFO_FORMATS
 from tileserver.protocols.wms.version import Version
 from tileserver.web.address import endpoint, public_url
 from tileserver.web.answers import document
 from tileserver.web.context import Services, services
+from tileserver.web.infoformats import INFO_FORMATS
 from tileserver.web.kvp import Kvp
 from tileserver.web.layers import CapabilitiesStore, LayerView
 from tileserver.web.xml import Writer

@@ -4,28 +4,26 @@ They are read at the centre of the pixel, in full resolution; no map is drawn fo
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from fastapi import Request, Response
 
-from renderers.crs import WGS84, transform_points
-from renderers.values import computed
-from styles.model import ClassColour, Style
+from styles.model import Style
 from tileserver import errors
 from tileserver.catalogue.base import Collection
 from tileserver.pipeline import Pipeline
 from tileserver.protocols.wms.errors import InvalidPointError, LayerNotQueryableError
 from tileserver.protocols.wms.getmap import MapView
-from tileserver.protocols.wms.infoformats import INFO_FORMATS, Feature
 from tileserver.protocols.wms.times import LayerTimes, check_time, warnings_of
 from tileserver.protocols.wms.version import Version
 from tileserver.request import ValuesRequest
 from tileserver.settings import Settings
 from tileserver.web.answers import document
 from tileserver.web.context import services
+from tileserver.web.featureinfo import features_at
 from tileserver.web.gone import while_client_waits
+from tileserver.web.infoformats import INFO_FORMATS, Feature
 from tileserver.web.kvp import Kvp, integer, names
 
 #: Most scenes of a layer that one request reads, whatever FEATURE_COUNT says. Every band of a scene
@@ -149,60 +147,12 @@ async def find_features(
         if not collection.bands:
             message = f"the layer {collection.id} has no values to ask about"
             raise LayerNotQueryableError(message, parameter="QUERY_LAYERS")
-    place = _on_earth(asked)
-    if place is None:
-        return []
-    features = []
+    features: list[Feature] = []
     styles = {layer.collection: layer.style for layer in reversed(asked.view.layers)}
     for collection, choice, _ in layers:
-        asked_style = styles[collection.id]
-        style = None
-        if asked_style or collection.styles:
-            style = await pipeline.style(collection.id, asked_style)
-        units = {band.name: band.unit for band in collection.bands if band.unit}
-        features += [
-            Feature(
-                collection.id,
-                found,
-                choice.told,
-                *place,
-                units,
-                {} if style is None else shown_value(style, collection, found.values),
-            )
-            for found in await pipeline.values(asked.values_of(collection))
-        ]
+        values = asked.values_of(collection)
+        features += await features_at(values, styles[collection.id], choice.told, pipeline)
     return features
-
-
-def shown_value(
-    style: Style, collection: Collection, values: Mapping[str, float | None]
-) -> dict[str, str | float | None]:
-    """Return what a style makes of values: its id, and of styles of one value that and its class.
-
-    Args:
-        style: One that the collection has the bands for.
-        collection: Knows the names of its bands.
-        values: By band name; formulas have their own in it already.
-    """
-    told: dict[str, str | float | None] = {"style": style.id}
-    named = {n: values.get(b.name) for b in collection.bands for n in (b.name, b.common_name)}
-    if style.program.outputs != 1 or not style.bands <= named.keys():
-        return told
-    (value,) = computed(style.program, named).values()
-    told["value"] = value
-    if isinstance(style.colour, ClassColour) and not style.colour.flags and value is not None:
-        names_of = {entry.value: entry.name for entry in style.colour.classes}
-        told["class"] = names_of.get(round(value)) if value == round(value) else None
-    return told
-
-
-def _on_earth(asked: GetFeatureInfo) -> tuple[float, float] | None:
-    """Return longitude and latitude of the point; None where its CRS does not reach."""
-    crs = asked.view.crs.canonical
-    lon, lat = transform_points(crs, WGS84, np.array([asked.x]), np.array([asked.y]))
-    if not (np.isfinite(lon[0]) and np.isfinite(lat[0]) and abs(lat[0]) <= 90.0):
-        return None
-    return float(lon[0]), float(lat[0])
 
 
 def _query_layers(kvp: Kvp, view: MapView) -> tuple[str, ...]:

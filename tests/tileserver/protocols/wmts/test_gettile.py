@@ -138,7 +138,7 @@ async def test_missing(client, name):
         ({"Service": "BOGUS"}, "InvalidParameterValue", "service", 400),
         ({"Service": ""}, "MissingParameterValue", "service", 400),
         ({"Request": "Bogus"}, "InvalidParameterValue", "request", 400),
-        ({"Request": "GetFeatureInfo"}, "OperationNotSupported", "GetFeatureInfo", 501),
+        ({"Request": "GetFeatureInfo"}, "MissingParameterValue", "I", 400),
         ({"Version": "2.0.0"}, "InvalidParameterValue", "Version", 400),
         ({"Layer": "none"}, "InvalidParameterValue", "Layer", 400),
         ({"Style": "none"}, "InvalidParameterValue", "Style", 400),

@@ -6,12 +6,14 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from lxml import etree
 
+from tileserver.dimensions import Dimension
 from tileserver.errors import InvalidParameterError, MissingParameterError
 from tileserver.grids import Grid, Limits, grid
 from tileserver.protocols.wmts.v10 import FORMATS, VERSION
 from tileserver.web.address import public_url
 from tileserver.web.answers import document
 from tileserver.web.context import Services, services
+from tileserver.web.infoformats import INFO_EXTENSIONS, INFO_FORMATS
 from tileserver.web.kvp import Kvp, names
 from tileserver.web.layers import CapabilitiesStore, LayerView
 from tileserver.web.ows import OWS, InvalidUpdateSequenceError, VersionNegotiationFailedError
@@ -169,6 +171,10 @@ class Document:
         for name, encodings in (
             ("GetCapabilities", (("KVP", f"{self._base}/wmts?"), ("RESTful", rest))),
             ("GetTile", (("KVP", f"{self._base}/wmts?"), ("RESTful", f"{self._base}/wmts/1.0.0/"))),
+            (
+                "GetFeatureInfo",
+                (("KVP", f"{self._base}/wmts?"), ("RESTful", f"{self._base}/wmts/1.0.0/")),
+            ),
         ):
             operation = _WRITER.add(part, "ows:Operation", attributes={"name": name})
             http = _WRITER.add(_WRITER.add(operation, "ows:DCP"), "ows:HTTP")
@@ -193,8 +199,12 @@ class Document:
         self._styles(layer, view)
         for kind in FORMATS:
             _WRITER.add(layer, "Format", kind)
+        for kind in INFO_FORMATS if collection.bands else ():
+            _WRITER.add(layer, "InfoFormat", kind)
         if view.times:
             _time_dimension(layer, view)
+        for dimension in view.dimensions:
+            _dimension(layer, dimension)
         for tiles in self._grids:
             limits = tiles.limits(view.bbox)
             if limits:
@@ -218,12 +228,19 @@ class Document:
     def _templates(self, layer: etree._Element, view: LayerView, token: str) -> None:
         time = "{Time}/" if view.times else ""
         start = f"{self._base}/wmts/1.0.0/{quote(view.info.collection.id)}/{{Style}}/{time}"
-        for kind, extension in FORMATS.items():
-            template = (
-                f"{start}{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{extension}"
-                f"?v={token}"
-            )
-            attributes = {"format": kind, "resourceType": "tile", "template": template}
+        tile = f"{start}{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}"
+        more = "".join(f"&{d.name}={{{d.name}}}" for d in view.dimensions)
+        resources = [
+            ("tile", kind, f"{tile}.{extension}?v={token}{more}")
+            for kind, extension in FORMATS.items()
+        ]
+        if view.info.collection.bands:
+            resources += [
+                ("FeatureInfo", kind, f"{tile}/{{J}}/{{I}}.{extension}")
+                for extension, kind in INFO_EXTENSIONS.items()
+            ]
+        for resource, kind, template in resources:
+            attributes = {"format": kind, "resourceType": resource, "template": template}
             _WRITER.add(layer, "ResourceURL", attributes=attributes)
 
 
@@ -241,6 +258,21 @@ def _time_dimension(layer: etree._Element, view: LayerView) -> None:
     _WRITER.add(dimension, "Current", "true")
     for value in (*words, *view.times):
         _WRITER.add(dimension, "Value", value)
+
+
+def _dimension(layer: etree._Element, dimension: Dimension) -> None:
+    """Write a dimension beyond time; its default is one of its values."""
+    values = dict.fromkeys([dimension.default, *dimension.extent.split(",")])
+    element = _WRITER.add(layer, "Dimension")
+    _WRITER.add(element, "ows:Identifier", dimension.name)
+    _WRITER.add(element, "ows:UOM", dimension.units)
+    if dimension.symbol:
+        _WRITER.add(element, "UnitSymbol", dimension.symbol)
+    # Without a default it must be asked, and this version has no way to say so.
+    first = next(filter(None, values))
+    _WRITER.add(element, "Default", first)
+    for value in filter(None, values):
+        _WRITER.add(element, "Value", value)
 
 
 def _tile_matrix_set_link(layer: etree._Element, tiles: Grid, limits: Sequence[Limits]) -> None:

@@ -1,11 +1,12 @@
 """GetTile of WMTS 1.0.0 (OGC 07-057r7, 7.2): from parameters to a picture's request."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fastapi import Request, Response
-
 from tileserver import errors
+from tileserver.catalogue.base import Collection
+from tileserver.dimensions import Asked, of_collection
 from tileserver.formulas import parse_style
 from tileserver.grids import Grid, Matrix, grid
 from tileserver.layers import LayerInfo
@@ -14,11 +15,17 @@ from tileserver.protocols.wmts.v10 import FORMATS, VERSION
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.timeaxis import UNSAID, TimeRequest, parse_time
 from tileserver.timeaxis_choice import TimeChoice
-from tileserver.web.answers import picture_answer
-from tileserver.web.context import services
+from tileserver.web.answers import Asker, picture_reply
 from tileserver.web.kvp import Kvp
 from tileserver.web.layers import drawable_bbox
+from tileserver.web.reply import Reply
 
+_STANDARD = frozenset(
+    {
+        *("service", "request", "version", "layer", "style", "format", "tilematrixset"),
+        *("tilematrix", "tilerow", "tilecol", "time", "i", "j", "infoformat", "mosaic", "v"),
+    }
+)
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -35,6 +42,7 @@ class GetTile:
         column: From the left.
         time: Nothing where the client did not say.
         mosaic: Which scene shows where several lie, our own parameter; None takes the layer's rule.
+        extra: All other parameters, names in small letters: some may be dimensions of the layer.
     """
 
     layer: LayerRequest
@@ -45,6 +53,7 @@ class GetTile:
     column: int
     time: TimeRequest = UNSAID
     mosaic: MosaicChoice | None = None
+    extra: Asked = ()
 
     @classmethod
     def decode(cls, kvp: Kvp) -> "GetTile":
@@ -71,11 +80,12 @@ class GetTile:
             kvp.required("TileCol", _index),
             kvp.optional("Time", lambda text: parse_time(text, parameter="Time"), UNSAID),
             kvp.optional("mosaic", parse_mosaic, None),
+            _extra((name, kvp.text(name)) for name in kvp),
         )
 
     @classmethod
-    def from_path(cls, path: dict[str, str], mosaic: str = "") -> "GetTile":
-        """Read the parts of a REST address, and the `mosaic` of its query.
+    def from_path(cls, path: Mapping[str, str], query: Mapping[str, str]) -> "GetTile":
+        """Read the parts of a REST address, and what its query has of `mosaic` and dimensions.
 
         Raises:
             RequestError: In all its ways; `parameter` names it as the standard does.
@@ -92,7 +102,8 @@ class GetTile:
             _checked("TileRow", path["row"]),
             _checked("TileCol", path["column"]),
             parse_time(path.get("time", ""), parameter="Time"),
-            parse_mosaic(mosaic),
+            parse_mosaic(query.get("mosaic", "")),
+            _extra(query.items()),
         )
 
     def check(self, info: LayerInfo, times: TimeChoice) -> None:
@@ -121,7 +132,12 @@ class GetTile:
         if times.outside(info.collection):
             raise errors.InvalidTimeError("Time is outside the layer's extent", parameter="Time")
 
-    def picture(self) -> PictureRequest:
+    def dimensions(self, collection: Collection) -> Asked:
+        """Return what was asked of the collection's own dimensions."""
+        names = {dimension.name for dimension in of_collection(collection)}
+        return tuple((name, text) for name, text in self.extra if name in names)
+
+    def picture(self, collection: Collection) -> PictureRequest:
         """Return what the pipeline is asked."""
         return PictureRequest(
             (self.layer,),
@@ -130,20 +146,26 @@ class GetTile:
             self.media_type,
             transparent=self.media_type != "image/jpeg",
             mosaic=self.mosaic,
+            dimensions=self.dimensions(collection),
         )
 
 
-async def answer_tile(request: Request, asked: GetTile, token: str) -> Response:
+async def tile_reply(asker: Asker, asked: GetTile, token: str) -> Reply:
     """Answer a tile, however it was asked.
 
     Raises:
         RequestError: In all its ways.
     """
-    pipeline = services(request).pipeline
+    pipeline = asker.services.pipeline
     info = await pipeline.layer(asked.layer.collection)
     ruled = asked.mosaic is not None
     asked.check(info, await pipeline.times(asked.layer.collection, asked.time, ruled=ruled))
-    return await picture_answer(request, asked.picture(), token)
+    return await picture_reply(asker, asked.picture(info.collection), token)
+
+
+def _extra(pairs: Iterable[tuple[str, str]]) -> Asked:
+    told = {name.lower(): text for name, text in pairs if text}
+    return tuple((name, text) for name, text in sorted(told.items()) if name not in _STANDARD)
 
 
 def _index(text: str) -> int:

@@ -207,3 +207,13 @@ INFO_FORMATS: Mapping[str, Callable[[Sequence[Feature]], bytes]] = MappingProxyT
         "application/vnd.esri.wms_featureinfo_xml": to_esri,
     }
 )
+
+#: Extensions in addresses, with their media types.
+INFO_EXTENSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "txt": "text/plain",
+        "html": "text/html",
+        "json": "application/json",
+        "gml": "application/vnd.ogc.gml",
+    }
+)
