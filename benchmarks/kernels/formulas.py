@@ -77,9 +77,14 @@ def _band(seed: int, size: int) -> Array:
 # The machine
 
 
-def _machine(style: Style, bands: dict[str, Array]) -> Call:
+def _stacked(style: Style, bands: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+    """Return the bands of a style one after another, and by name: the same memory for all sides."""
+    stack = np.stack([bands[name] for name in style.program.inputs])
+    return stack, dict(zip(style.program.inputs, stack, strict=True))
+
+
+def _machine(style: Style, inputs: Array) -> Call:
     painter = style_painter(style)
-    inputs = np.stack([bands[name] for name in style.program.inputs])
     pixels = inputs.shape[1]
     there = np.ones(pixels, np.uint8)
     words, indexes = np.empty(pixels, np.uint32), np.empty(pixels, np.uint8)
@@ -105,7 +110,7 @@ def _ramp(
     loop: Callable[..., None],
 ) -> Formula:
     style = formula_style(text, [(float(LOW), float(HIGH))])
-    used = {band: bands[band] for band in style.program.inputs}
+    stack, used = _stacked(style, bands)
     out = np.empty(bands["red"].size, np.uint8)
 
     def written() -> Array:
@@ -115,7 +120,7 @@ def _ramp(
     return Formula(
         f"{name}_{_side(out)}",
         {
-            "vm": _machine(style, bands),
+            "vm": _machine(style, stack),
             "fused": written,
             "numpy": lambda: _index(plain(*used.values())),
             "numexpr": partial(_numexpr_ramp, text, used),
@@ -198,7 +203,7 @@ def _rio_tiler(
 
 def _true_colour(bands: dict[str, Array], size: int) -> Formula:
     style = formula_style(HIGHLIGHTS)
-    used = {name: bands[name] for name in style.program.inputs}
+    stack, used = _stacked(style, bands)
     words = np.empty(size * size, np.uint32)
 
     def written() -> Array:
@@ -209,7 +214,7 @@ def _true_colour(bands: dict[str, Array], size: int) -> Formula:
     return Formula(
         f"true_colour_highlights_{size}",
         {
-            "vm": _machine(style, bands),
+            "vm": _machine(style, stack),
             "fused": written,
             "numpy": lambda: _words([_numpy_highlight(x) for x in used.values()]),
             "numexpr": lambda: _words(
