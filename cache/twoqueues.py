@@ -96,6 +96,17 @@ class TwoQueues(Sized[K, V]):
             self._make_room(key)
             return True
 
+    def trim_young(self, most: int) -> None:
+        """Let go of new values beyond so many bytes, the oldest first; their keys are remembered.
+
+        For one pass over a large area, which knows that it will not look back: without it the
+        young queue grows until the cache is full. Reads do not keep a value here, as the parts of a
+        pass touch one another.
+        """
+        with self._lock:
+            while self._young and self._young_bytes > most:
+                self._drop_young(next(iter(self._young)))
+
     def clear(self) -> int:
         """Forget all; return how many there were."""
         with self._lock:
@@ -159,6 +170,11 @@ class TwoQueues(Sized[K, V]):
             entry.turns, entry.counts_from = 0, 0
             self._main[key] = None
             return
+        self._drop_young(key)
+
+    def _drop_young(self, key: K) -> None:
+        """Let go of a value of the young queue, and remember its key."""
+        entry = self._entries[key]
         self._remove(key)
         self._gone[key] = entry.size
         self._gone_bytes += entry.size

@@ -44,6 +44,11 @@ StoredKey = tuple[FileKey, Hashable, bool]
 _FILE_COST = 8 * 1024
 _INDEX_FACTOR = 4
 
+#: Bytes of blocks that a pass over a large area may leave behind: a row of tiles of JPEG 2000 of
+#: four bands of a whole Sentinel-2 tile (11 x 1024 x 1024 x 2 bytes x 4), of which it needs the
+#: lower part next.
+_PASS_BYTES = 96 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
@@ -223,6 +228,10 @@ class FileCache:
             raise RuntimeError("a partial block was about to be used outside of its window")
         self._completions.start(file)
         return out
+
+    def passed(self) -> None:
+        """Let go of most of what was read lately and only once: a pass over a file goes on."""
+        self._blocks.trim_young(_PASS_BYTES)
 
     def lacks_levels(self, file: OpenFile, wanted: Sequence[BlockId]) -> bool:
         """Tell whether blocks will not be needed once levels are made; from any thread."""

@@ -492,6 +492,7 @@ class Pipeline:
                 scenes = await self._scenes(asked, box)
                 with _timed():
                     drawn = await self._renderer.coverage(self._job(asked, scenes, box))
+            self._renderer.files.passed()
             return like(drawn.raster, form.template)
 
         headers = (*_told([found.scenes], ""), (timetold.CHOICE, asked.times.told))

@@ -194,3 +194,20 @@ def test_threads_leave_right_books():
     assert cache._bytes == sum(entry.size for entry in cache._entries.values()) <= 500
     assert set(cache._young) | set(cache._main) == set(cache._entries)
     assert cache.hits + cache.misses == 12_000
+
+
+def test_a_pass_may_keep_new_values_to_their_share():
+    cache: TwoQueues[int, bytes] = TwoQueues(1000, len)
+    for key in range(5):
+        cache.set(key, bytes(100))
+    cache.set(5, bytes(100))
+    cache.get(0)  # again, after others were written: that does not keep it
+    cache.trim_young(250)
+    kept = [key for key in range(6) if cache.get(key) is not None]
+    assert kept == [4, 5]
+    assert cache.stats()["bytes"] == 200
+    cache.set(0, bytes(100))  # looked at before: it is no new value any more
+    for key in range(6, 12):
+        cache.set(key, bytes(100))
+    cache.trim_young(250)
+    assert cache.get(0) is not None

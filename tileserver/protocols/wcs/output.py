@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 #: Side of tiles where nothing else is asked for, and rows that are read at once.
 TILE: Final = 512
+#: Most bytes of a row of tiles: two of them are held at a time, one that is sent and one ahead.
+_ROW_BYTES: Final = 16 * 1024 * 1024
 #: Bytes of a file that are sent at once.
 _CHUNK: Final = 1024 * 1024
 
@@ -185,7 +187,7 @@ def whole(body: bytes, media_type: str, headers: Mapping[str, str] | None = None
 
 
 async def _streamed(values: CoverageStream, form: TiffForm) -> Payload:
-    side = TILE if form.tile is None else form.tile[0]
+    side = _side(values) if form.tile is None else form.tile[0]
     plan = stream(values.template, Options(tile=side or None), masked=True)
     parts = values.parts(_rows_at_once(plan))
     await parts.begin()
@@ -199,9 +201,17 @@ async def _streamed(values: CoverageStream, form: TiffForm) -> Payload:
     return Payload("image/tiff", plan.size, chunks, dict(values.headers), parts.stop)
 
 
+def _side(values: CoverageStream) -> int:
+    """Return the side of tiles: smaller ones where a row of them is much to hold at a time."""
+    bands, _, width = values.template.data.shape
+    row = bands * width * values.template.data.dtype.itemsize
+    return next((side for side in (TILE, TILE // 2) if side * row <= _ROW_BYTES), TILE // 4)
+
+
 def _rows_at_once(plan: Stream) -> int:
     """Return rows of whole blocks, near those of a row of tiles."""
-    return plan.rows * max(TILE // plan.rows, 1)
+    side = plan.form.block_width if plan.form.tiled else TILE
+    return plan.rows * max(side // plan.rows, 1)
 
 
 async def _spooled(values: CoverageStream, output: Output, spool: Spool) -> Payload:
