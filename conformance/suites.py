@@ -85,6 +85,24 @@ def _wmts10(url: str) -> dict[str, str]:
     return {"capabilities-url": f"{url}/wmts?service=WMTS&request=GetCapabilities&version=1.0.0"}
 
 
+def _wcs20(url: str) -> dict[str, str]:
+    return {
+        "url": f"{url}/wcs?",
+        "core": "core",
+        "ext_post": "post",
+        "ext_proc": "",
+        "ext_scal": "scaling",
+        "ext_int": "interpolation",
+        "ext_rsub": "range subsetting",
+        "ext_crs": "crs",
+        "profile_eowcs": "eowcs",
+    }
+
+
+def _wcs11(url: str) -> dict[str, str]:
+    return {"url": f"{url}/wcs?service=WCS&request=GetCapabilities&version=1.1.1"}
+
+
 SUITES: Mapping[str, Suite] = {
     "wms13": CtlSuite(
         "ets-wms13:1.34",
@@ -103,5 +121,18 @@ SUITES: Mapping[str, Suite] = {
         "ctl/wmts-auto.xml",
         "http://www.opengis.net/wmts/1.0,main-auto",
         _wmts10,
+    ),
+    "wcs20": CtlSuite(
+        "ets-wcs20:1.22",
+        "ctl/wcs2suite-auto.xml",
+        "http://www.opengis.net/wcs/2.0,main",
+        _wcs20,
+    ),
+    # That of WCS 1.0.0 (ets-wcs10) asks its questions in a form only.
+    "wcs11": CtlSuite(
+        "ets-wcs11:1.18",
+        "ctl/wcs-auto.xml",
+        "http://schemas.opengis.net/wcs/1.1.1,Main-auto",
+        _wcs11,
     ),
 }

@@ -17,7 +17,8 @@ from tileserver.errors import OverloadedError
 PATIENCE: Final = 1.0
 #: Times that a part is tried again, and seconds before each, where the queue is full: whoever has
 #: half of a file is let in sooner or later.
-_TRIES: Final = 60
+TRIES: Final = 60
+WAIT: Final = 1.0
 
 Read = Callable[[GeoBox], Awaitable[Raster]]
 
@@ -114,14 +115,14 @@ class Parts:
 
     async def _patient(self, box: GeoBox) -> Raster:
         """Read one part; where the queue is full and something was sent already, wait for it."""
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 return await self._stream.read(box)
             except OverloadedError:
                 first = box.transform.f == self._box.transform.f
                 if first:
                     raise
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(WAIT)
         return await self._stream.read(box)
 
 
