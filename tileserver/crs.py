@@ -41,6 +41,17 @@ _CRS84 = re.compile(
 _ALIASES = {900913: 3857}
 _LONGEST_NAME = 80
 
+_REAL = r"[+-]?\d{1,6}(?:\.\d{0,12})?"
+# A projection around a place of the client's choice: identifier, metres per unit (in 1.1.1 the EPSG
+# code of the metre), longitude and latitude (OGC 06-042, B.6 to B.10; 01-068r3, annex E).
+_AUTO = re.compile(
+    rf"AUTO(?:2:(?P<kind>4200[1-4]),(?P<factor>{_REAL})|:(?P<old>4200[1-4]),9001)"
+    rf",(?P<lon>{_REAL}),(?P<lat>{_REAL})",
+    re.ASCII | re.IGNORECASE,
+)
+#: Metres per unit that anybody has a use for.
+_LEAST_UNIT, _MOST_UNIT = 1e-3, 1e6
+
 
 @dataclass(frozen=True, slots=True)
 class OgcCrs:
@@ -64,6 +75,9 @@ class OgcCrs:
         """The URN that OWS documents write (OGC 07-092r3)."""
         if self.name == "CRS:84":
             return "urn:ogc:def:crs:OGC:1.3:CRS84"
+        if self.name.startswith("AUTO2:"):
+            kind, *rest = self.name.removeprefix("AUTO2:").split(",")
+            return ":".join([f"urn:ogc:def:crs:OGC:1.3:AUTO{kind}", *rest])
         return f"urn:ogc:def:crs:EPSG::{self.name.partition(':')[2]}"
 
     @property
@@ -86,7 +100,8 @@ def parse_crs(text: str, *, parameter: str = "CRS") -> OgcCrs:
     """Read a CRS as a client wrote it.
 
     Understood are `EPSG:n`, `urn:ogc:def:crs:EPSG::n`, the http(s) URIs of both, `CRS:84` with its
-    URN and URI, and `EPSG:900913` for `EPSG:3857`. Every EPSG code whose axes point east and north
+    URN and URI, `EPSG:900913` for `EPSG:3857`, and `AUTO2:42001,factor,lon,lat` to `42004` (in WMS
+    1.1.1 `AUTO:42001,9001,lon,lat`). Every EPSG code whose axes point east and north
     (or, around a pole, both along a meridian) is served, advertised or not.
 
     Raises:
@@ -102,10 +117,39 @@ def parse_crs(text: str, *, parameter: str = "CRS") -> OgcCrs:
             found = _from_code(_ALIASES.get(int(match["code"]), int(match["code"])))
             if found:
                 return found
+        automatic = _AUTO.fullmatch(name)
+        if automatic:
+            found = _automatic(automatic)
+            if found:
+                return found
     raise InvalidCrsError(
         f"the coordinate reference system {name[:_LONGEST_NAME]!r} is not offered",
         parameter=parameter,
     )
+
+
+def _automatic(match: re.Match[str]) -> OgcCrs | None:
+    """Return a projection around a place; None where there is no such place or unit."""
+    kind = match["kind"] or match["old"]
+    factor = float(match["factor"] or 1.0)
+    lon, lat = float(match["lon"]), float(match["lat"])
+    if not (abs(lon) <= 180.0 and abs(lat) <= 90.0 and _LEAST_UNIT <= factor <= _MOST_UNIT):
+        return None
+    if kind == "42004" and abs(lat) > 89.0:  # a parallel of no length
+        return None
+    north = 0 if lat >= 0.0 else 10_000_000
+    # Zone 60 ends at 180 degrees itself.
+    meridian = min(math.floor((lon + 180.0) / 6.0) + 1, 60) * 6.0 - 183.0
+    projection = {
+        "42001": f"+proj=tmerc +lon_0={meridian!r} +k=0.9996 +x_0=500000 +y_0={north}",
+        "42002": f"+proj=tmerc +lon_0={lon!r} +k=0.9996 +x_0=500000 +y_0={north}",
+        "42003": f"+proj=ortho +lon_0={lon!r} +lat_0={lat!r}",
+        "42004": f"+proj=eqc +lon_0={lon!r} +lat_ts={lat!r}",
+    }[kind]
+    unit = "" if factor == 1.0 else f" +to_meter={factor!r}"
+    world = (-180.0, -90.0, 180.0, 90.0)
+    name = f"AUTO2:{kind},{factor:g},{lon!r},{lat!r}"
+    return OgcCrs(name, f"{projection} +datum=WGS84{unit} +no_defs +type=crs", False, world)
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,7 @@
 """Tile matrix sets (OGC 17-083r4), defined by morecantile: which square of Earth a tile is."""
 
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -31,8 +32,11 @@ _SOURCES = {
     "NZTM2000Quad": "NZTM2000Quad",
     "LINZAntarticaMapTilegrid": "LINZAntarticaMapTilegrid",
 }
-#: Ids of every grid that is served.
+#: Ids of every grid that is served, beside those of the other UTM zones.
 GRID_IDS = tuple(_SOURCES)
+# All sixty northern zones have the numbers of zone 31 (OGC 17-083r4, annex D.7).
+_UTM = re.compile(r"UTM(?P<zone>0[1-9]|[1-5][0-9]|60)WGS84Quad", re.ASCII)
+_UTM_SOURCE = "UTM31WGS84Quad"
 
 # WMTS 1.0.0 annex E.4; its scale denominators are those of WebMercatorQuad from the first on.
 # GoogleCRS84Quad (E.3) starts one level above WorldCRS84Quad, so that one may not claim it.
@@ -188,10 +192,11 @@ def _touched(low: float, high: float, count: int) -> tuple[int, int] | None:
     return first, last
 
 
-@lru_cache(maxsize=len(_SOURCES))
+@lru_cache(maxsize=len(_SOURCES) + 60)
 def _load(grid_id: str) -> Grid:
-    source = morecantile.tms.get(_SOURCES[grid_id])
-    crs = parse_crs(_crs_text(source))
+    source = morecantile.tms.get(_SOURCES.get(grid_id, _UTM_SOURCE))
+    zone = _UTM.fullmatch(grid_id)
+    crs = parse_crs(f"EPSG:326{zone['zone']}" if zone else _crs_text(source))
     levels = source.tileMatrices
     first = float(levels[0].cellSize)
     # Published definitions round each level by itself; where the levels halve, halving the first
@@ -219,7 +224,7 @@ def _load(grid_id: str) -> Grid:
         )
     return Grid(
         grid_id,
-        str(source.title or grid_id),
+        f"UTM zone {int(zone['zone'])} on WGS 84" if zone else str(source.title or grid_id),
         crs,
         tuple(matrices),
         _WELL_KNOWN.get(grid_id, ""),
@@ -237,6 +242,6 @@ def grid(grid_id: str, *, parameter: str = "TileMatrixSet") -> Grid:
     Raises:
         UnknownGridError: There is none.
     """
-    if grid_id not in _SOURCES:
+    if grid_id not in _SOURCES and not _UTM.fullmatch(grid_id):
         raise UnknownGridError(f"no tile matrix set {grid_id[:60]!r}", parameter=parameter)
     return _load(grid_id)

@@ -13,8 +13,8 @@ from pydantic_settings import (
 )
 
 from tileserver.crs import DEFAULT_CRS, parse_crs
-from tileserver.errors import InvalidCrsError
-from tileserver.grids import DEFAULT_GRIDS, GRID_IDS
+from tileserver.errors import InvalidCrsError, UnknownGridError
+from tileserver.grids import DEFAULT_GRIDS, GRID_IDS, grid
 
 MB = 1024 * 1024
 
@@ -197,9 +197,12 @@ class Settings(BaseSettings):
     @field_validator("grids")
     @classmethod
     def _known_grids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in GRID_IDS]
-        if unknown:
-            raise ValueError(f"no tile matrix set {unknown[0]}; there are {', '.join(GRID_IDS)}")
+        for name in value:
+            try:
+                grid(name)
+            except UnknownGridError as error:
+                known = ", ".join(GRID_IDS)
+                raise ValueError(f"{error}; there are {known}, UTM01WGS84Quad to UTM60") from error
         return value
 
     @field_validator("public_url")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 from pyproj.database import query_crs_info
 
-from renderers.crs import transformer
+from renderers.crs import transform_points, transformer
 from tileserver.crs import DEFAULT_CRS, envelope, normal_bbox, parse_crs
 from tileserver.errors import InvalidCrsError
 
@@ -65,7 +65,6 @@ def test_spellings(written, name):
         "EPSG:2053",  # westing, southing
         "UndefinedCRS",
         "ESRI:54009",
-        "AUTO2:42001,1,0,0",
         "+proj=longlat",
         "+init=epsg:4326",
         "WGS 84",
@@ -166,3 +165,53 @@ def test_the_pole_lies_inside_a_polar_envelope():
 
 def test_no_envelope_outside_the_area_of_use():
     assert envelope((-60.0, -30.0, -50.0, -20.0), parse_crs("EPSG:3035")) is None
+
+
+PLACES = st.tuples(st.floats(-180, 180), st.floats(-80, 80)).map(
+    lambda place: (round(place[0], 3), round(place[1], 3))
+)
+
+
+@given(PLACES)
+def test_auto_42001_is_the_utm_zone_of_the_place(place):
+    lon, lat = place
+    crs = parse_crs(f"AUTO2:42001,1,{lon},{lat}")
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    known = f"EPSG:{32600 + zone if lat >= 0 else 32700 + zone}"
+    middle = np.array([zone * 6 - 183 + 1.0]), np.array([lat])
+    ours = transform_points("EPSG:4326", crs.canonical, *middle)
+    theirs = transform_points("EPSG:4326", known, *middle)
+    assert np.allclose(ours, theirs, atol=1e-6)
+    assert not crs.northing_first
+
+
+@given(PLACES, st.sampled_from(["42002", "42003", "42004"]), st.sampled_from([1, 1000, 0.3048]))
+def test_other_automatic_systems_lie_round_their_place(place, kind, factor):
+    lon, lat = place
+    crs = parse_crs(f"AUTO2:{kind},{factor},{lon},{lat}")
+    x, y = transform_points("EPSG:4326", crs.canonical, np.array([lon]), np.array([lat]))
+    if kind == "42002":
+        assert x[0] * factor == pytest.approx(500000, abs=1e-3)
+    elif kind == "42003":
+        assert (x[0], y[0]) == pytest.approx((0, 0), abs=1e-3)
+    else:
+        # Lengths along the meridian are those of the sphere (06-042, B.10).
+        assert (x[0], y[0] * factor) == pytest.approx((0, np.radians(lat) * 6378137), abs=1e-3)
+
+
+def test_old_and_new_spellings_of_automatic_systems_and_refused_ones():
+    assert parse_crs("auto:42001,9001,9,50").name == parse_crs("AUTO2:42001,1,9,50").name
+    assert parse_crs("AUTO2:42001,1,9,50").urn == "urn:ogc:def:crs:OGC:1.3:AUTO42001:1:9.0:50.0"
+    for wrong in (
+        "AUTO2:42001",
+        "AUTO2:42005,1,0,0",
+        "AUTO2:42001,0,0,0",
+        "AUTO2:42001,1,181,0",
+        "AUTO2:42001,1,0,91",
+        "AUTO2:42004,1,0,90",
+        "AUTO:42001,9002,0,0",
+        "AUTO2:42001,1,0,0,+init=epsg:4326",
+        "AUTO2:42001,1e9,0,0",
+    ):
+        with pytest.raises(InvalidCrsError):
+            parse_crs(wrong)

@@ -133,3 +133,18 @@ def test_no_limits_outside_the_grid():
 )
 def test_level_like(grid_id, zoom, level):
     assert grid(grid_id).level_like(zoom).id == level
+
+
+@pytest.mark.parametrize("zone", [1, 31, 33, 60])
+def test_every_utm_zone_has_a_grid_in_its_own_system(zone: int):
+    tiles, first = grid(f"UTM{zone:02}WGS84Quad"), grid("UTM31WGS84Quad")
+    assert tiles.crs.name == f"EPSG:{32600 + zone}"
+    assert tiles.matrices == first.matrices
+    west = zone * 6 - 183.0 - 1
+    assert tiles.limits((west, 45.0, west + 2, 46.0)) == first.limits((2.0, 45.0, 4.0, 46.0))
+
+
+@pytest.mark.parametrize("name", ["UTM00WGS84Quad", "UTM61WGS84Quad", "UTM1WGS84Quad"])
+def test_there_are_sixty_zones(name: str):
+    with pytest.raises(UnknownGridError):
+        grid(name)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import date
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 import rasterio
@@ -20,6 +21,7 @@ from fastapi import FastAPI
 from owslib.wms import WebMapService
 from owslib.wmts import WebMapTileService
 from PIL import Image
+from pyproj import CRS as PyprojCrs
 from rasterio.warp import transform
 
 from renderers.crs import transform_points
@@ -85,7 +87,10 @@ class PaintedPipeline:
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     app = FastAPI()
-    app.state.services = SimpleNamespace(pipeline=PaintedPipeline(), settings=Settings())
+    legends = SimpleNamespace(size=lambda style, look=None: (20, 10))
+    app.state.services = SimpleNamespace(
+        pipeline=PaintedPipeline(), settings=Settings(), legends=legends
+    )
     for router in routers():
         app.include_router(router)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
@@ -172,6 +177,59 @@ def test_owslib_wms(url, crs):
     )
     shape = columns.shape
     check(pixels, np.reshape(lon, shape), np.reshape(lat, shape), (1e-6, 1e-6))
+
+
+#: Eastings first and northings first, in degrees and in metres, and round a pole.
+SYSTEMS = (
+    "EPSG:4326",
+    "EPSG:3857",
+    "EPSG:3035",
+    "EPSG:31467",
+    "EPSG:3413",
+    "EPSG:32632",
+    "EPSG:2180",
+)
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
+def test_random_maps_lie_right_to_half_a_pixel(url, version):
+    chance = np.random.default_rng(6)
+    systems = (*SYSTEMS, "CRS:84") if version == "1.3.0" else (*SYSTEMS, "EPSG:4258")
+    for number in range(50):
+        crs = systems[number % len(systems)]
+        name = "EPSG:4326" if crs == "CRS:84" else crs
+        lon, lat = chance.uniform(WEST + 0.8, EAST - 0.8), chance.uniform(SOUTH + 0.7, NORTH - 0.7)
+        (x,), (y,) = transform("EPSG:4326", name, [lon], [lat])
+        half = chance.uniform(0.5, 0.65, 2) * (1.0 if PyprojCrs(name).is_geographic else 100_000.0)
+        box = (x - half[0], y - half[1], x + half[0], y + half[1])
+        width, height = chance.integers(60, 200, 2)
+        turned = version == "1.3.0" and crs != "CRS:84" and northing_first(name)
+        written = (box[1], box[0], box[3], box[2]) if turned else box
+        answer = httpx.get(
+            f"{url}/wms",
+            params={
+                **{"VERSION": version, "REQUEST": "GetMap", "LAYERS": LAYER, "STYLES": ""},
+                **{"CRS" if version == "1.3.0" else "SRS": crs, "FORMAT": "image/png"},
+                **{"BBOX": ",".join(map(repr, map(float, written))), "TRANSPARENT": "TRUE"},
+                **{"WIDTH": str(width), "HEIGHT": str(height)},
+            },
+        )
+        assert answer.headers["content-type"] == "image/png", answer.text
+        pixels = np.moveaxis(np.asarray(Image.open(io.BytesIO(answer.content))), 2, 0)
+        assert pixels.shape[1:] == (height, width)
+        columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+        xs = box[0] + columns * (box[2] - box[0]) / width
+        ys = box[3] - rows * (box[3] - box[1]) / height
+        lons, lats = transform(name, "EPSG:4326", xs.ravel(), ys.ravel())
+        lons, lats = np.reshape(lons, xs.shape), np.reshape(lats, xs.shape)
+        # Half a pixel, in degrees, whichever way the map is turned.
+        slack = [float(np.hypot(*np.gradient(a)).max()) / 2 for a in (lons, lats)]
+        check(pixels, lons, lats, (slack[0], slack[1]))
+
+
+def northing_first(name: str) -> bool:
+    """Tell from the definition whether the first axis points north."""
+    return PyprojCrs(name).axis_info[0].direction == "north"
 
 
 @pytest.mark.filterwarnings("ignore:Truth-testing of elements:FutureWarning")  # OWSLib's own
