@@ -24,7 +24,11 @@ def test_add_list_and_remove(run, shared):
     assert (added.exit_code, added.stdout.split()[0]) == (0, "added")
     listed = json.loads(run("ls", "--json").stdout)
     assert [(c["id"], c["title"], c["tileserver:styles"]) for c in listed] == [
-        ("dem", "Heights", ["elevation", "elevation-grey"])
+        (
+            "dem",
+            "Heights",
+            ["elevation", "hypsometric-hillshade", "hillshade", "slope", "elevation-grey"],
+        )
     ]
     (item,) = json.loads(run("ls", "dem", "--json").stdout)
     assert item == {

@@ -97,7 +97,13 @@ async def test_heights_have_a_unit_and_no_classes(shared, stores, readers):
     (found,) = await recognise(str(shared / "data" / DEM_30), stores, readers)
     (band,) = found.template.bands
     assert (band.name, band.unit, band.classes) == ("elevation", "m", ())
-    assert found.template.styles == ("elevation", "hillshade", "slope", "elevation-grey")
+    assert found.template.styles == (
+        "elevation",
+        "hypsometric-hillshade",
+        "hillshade",
+        "slope",
+        "elevation-grey",
+    )
     assert "DLR e.V. 2010-2014" in found.template.attribution
 
 
