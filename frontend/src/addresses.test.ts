@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
 
-import { addresses, fillTemplate, tileUrl } from "./addresses";
+import { addresses, fillTemplate, legendPath, tileUrl, type Layer } from "./addresses";
 import { collection, WORLD } from "./testdata";
 import { tileAt, tileBbox } from "./tilegrid";
 
-const LAYER = { collection: collection(), style: "ndvi", date: "2025-06-12" };
+const LAYER: Layer = {
+  collection: collection(),
+  style: "ndvi",
+  formula: null,
+  time: "2025-06-12",
+  mosaic: null,
+};
+const FORMULA = { expression: "(B08-B04)/(B08+B04)", range: [-0.2, 1], colormap: "rdylgn" } as const;
 
 describe("tileUrl", () => {
   it("carries the version token and the time", () => {
@@ -18,8 +25,28 @@ describe("tileUrl", () => {
   });
 
   it("has no time where the collection has none", () => {
-    expect(tileUrl({ collection: WORLD, style: "natural", date: null }, false)).not.toContain(
-      "time",
+    const layer = { ...LAYER, collection: WORLD, style: "natural", mosaic: "clear" };
+    expect(tileUrl(layer, false)).not.toMatch(/time|mosaic/);
+  });
+
+  it("carries a formula and a mosaic", () => {
+    const layer = { ...LAYER, formula: FORMULA, time: "2025-05-02/2025-06-12", mosaic: "median,clear" };
+    const url = new URL(tileUrl(layer, false), "https://maps.test");
+    expect(url.pathname).toContain("/sentinel-2-l2a/any/");
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      v: "abc",
+      time: "2025-05-02/2025-06-12",
+      mosaic: "median,clear",
+      expression: "(B08-B04)/(B08+B04)",
+      rescale: "-0.2,1",
+      colormap_name: "rdylgn",
+    });
+  });
+
+  it("has a legend beside it", () => {
+    expect(legendPath(LAYER)).toBe("styles/sentinel-2-l2a/ndvi/legend.json");
+    expect(legendPath({ ...LAYER, formula: FORMULA })).toBe(
+      "styles/sentinel-2-l2a/any/legend.json?expression=%28B08-B04%29%2F%28B08%2BB04%29&rescale=-0.2%2C1&colormap_name=rdylgn",
     );
   });
 
@@ -53,6 +80,12 @@ describe("addresses to copy", () => {
     const tile_url = `https://cdn.test${LAYER.collection.tile_url}`;
     const layer = { ...LAYER, collection: collection({ tile_url }) };
     expect(addresses(layer, "https://maps.test")[2]?.value).toMatch(/^https:\/\/cdn\.test\/tiles/);
+  });
+
+  it("of a formula are those that can say it", () => {
+    const all = addresses({ ...LAYER, formula: FORMULA }, "https://maps.test");
+    expect(all.map(({ id }) => id)).toEqual(["xyz", "tilejson"]);
+    expect(all.every(({ value }) => value.includes("expression="))).toBe(true);
   });
 });
 

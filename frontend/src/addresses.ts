@@ -2,13 +2,20 @@
 
 import type { Collection } from "./api";
 import type { TileAddress } from "./tilegrid";
-import { hasTime } from "./view";
+import { hasTime, type Formula } from "./view";
 
 export interface Layer {
   readonly collection: Collection;
   readonly style: string;
-  readonly date: string | null;
+  /** In place of the style. */
+  readonly formula: Formula | null;
+  /** A day, or the first and the last of a range; null where the collection has no time. */
+  readonly time: string | null;
+  readonly mosaic: string | null;
 }
+
+/** Stands for the style in addresses whose query says a formula. */
+const ANY_STYLE = "any";
 
 export interface Address {
   readonly id: "wms" | "wmts" | "xyz" | "tilejson";
@@ -20,18 +27,40 @@ function withQuery(path: string, query: URLSearchParams): string {
   return text === "" ? path : `${path}?${text}`;
 }
 
+function formulaQuery({ expression, range, colormap }: Formula): [string, string][] {
+  const query: [string, string][] = [["expression", expression]];
+  if (range !== null) query.push(["rescale", range.join(",")]);
+  if (colormap !== null) query.push(["colormap_name", colormap]);
+  return query;
+}
+
+/** What a picture of a layer is asked by beside its place: time, mosaic, formula. */
+export function layerQuery({ collection, formula, time, mosaic }: Layer): [string, string][] {
+  const query: [string, string][] = [];
+  if (time !== null && hasTime(collection)) query.push(["time", time]);
+  if (mosaic !== null && hasTime(collection)) query.push(["mosaic", mosaic]);
+  return formula === null ? query : [...query, ...formulaQuery(formula)];
+}
+
 /** Path and query of a layer's tiles, with `{z}`, `{x}`, `{y}` left to fill in. */
 function template(layer: Layer): { path: string; query: URLSearchParams } {
-  const { collection, style, date } = layer;
+  const { collection, style, formula } = layer;
   const [path = "", search = ""] = collection.tile_url.split("?");
   const query = new URLSearchParams(search);
-  if (date !== null && hasTime(collection)) query.set("time", date);
+  for (const [name, value] of layerQuery(layer)) query.set(name, value);
   return {
     path: path
       .replace("{collection}", encodeURIComponent(collection.id))
-      .replace("{style}", encodeURIComponent(style)),
+      .replace("{style}", formula === null ? encodeURIComponent(style) : ANY_STYLE),
     query,
   };
+}
+
+/** Path of what the layer's legend says, as JSON. */
+export function legendPath({ collection, style, formula }: Layer): string {
+  const name = formula === null ? style : ANY_STYLE;
+  const path = `styles/${encodeURIComponent(collection.id)}/${encodeURIComponent(name)}/legend.json`;
+  return withQuery(path, new URLSearchParams(formula === null ? [] : formulaQuery(formula)));
 }
 
 /** The tiles that the page draws: with the version token, so that browsers may keep them. */
@@ -60,9 +89,13 @@ export function addresses(layer: Layer, origin: string): Address[] {
     const full = withQuery(target, query);
     return /^https?:/.test(full) ? full : `${origin}${full}`;
   };
-  return [
+  // Capabilities list styles by name: what is computed on the fly goes by address only.
+  const services: Address[] = [
     { id: "wms", value: layer.collection.wms_url },
     { id: "wmts", value: layer.collection.wmts_url },
+  ];
+  return [
+    ...(layer.formula === null ? services : []),
     { id: "xyz", value: absolute(path) },
     { id: "tilejson", value: absolute(tileJson) },
   ];

@@ -1,5 +1,8 @@
 /** The server's JSON API: its documents, its errors, and how to ask for them. */
 
+import type { Legend } from "./legend";
+import type { LibraryStyle } from "./stylelist";
+
 /** `[west, south, east, north]` in degrees (CRS84); west > east crosses the antimeridian. */
 export type Bbox = readonly [number, number, number, number];
 
@@ -7,6 +10,13 @@ export interface StyleInfo {
   readonly id: string;
   readonly title: string;
   readonly description: string;
+}
+
+export interface BandInfo {
+  readonly name: string;
+  /** Such as `red`, the same for every sensor; may be empty. */
+  readonly common_name: string;
+  readonly title: string;
 }
 
 export interface Collection {
@@ -18,6 +28,9 @@ export interface Collection {
   readonly time: { readonly start: string | null; readonly end: string | null };
   readonly styles: readonly StyleInfo[];
   readonly default_style: string;
+  readonly bands: readonly BandInfo[];
+  /** Whether `mosaic=clear` can leave out clouds. */
+  readonly clear: boolean;
   readonly min_zoom: number;
   readonly max_zoom: number;
   readonly version: string;
@@ -84,13 +97,20 @@ export async function request(
 }
 
 /** Asked before tiles that wait: a browser opens only six connections to a HTTP/1.1 server. */
-async function getArray<T>(path: string, member: string, signal: AbortSignal): Promise<T[]> {
+async function getObject(path: string, signal: AbortSignal): Promise<Record<string, unknown>> {
   const response = await request(new URL(path, document.baseURI).href, signal, "high");
   if (!response.ok) throw await errorOf(response);
-  const body = (await response.json().catch(() => null)) as Record<string, unknown> | null;
-  const value = body?.[member];
+  const body: unknown = await response.json().catch(() => null);
+  if (typeof body !== "object" || body === null) {
+    throw new ApiError(response.status, "bad_answer", "The answer is no JSON object");
+  }
+  return body as Record<string, unknown>;
+}
+
+async function getArray<T>(path: string, member: string, signal: AbortSignal): Promise<T[]> {
+  const value = (await getObject(path, signal))[member];
   if (!Array.isArray(value)) {
-    throw new ApiError(response.status, "bad_answer", `The answer has no "${member}" list`);
+    throw new ApiError(200, "bad_answer", `The answer has no "${member}" list`);
   }
   return value as T[];
 }
@@ -102,4 +122,18 @@ export function getCollections(signal: AbortSignal): Promise<Collection[]> {
 export function getDates(id: string, bbox: Bbox, signal: AbortSignal): Promise<DateEntry[]> {
   const path = `api/collections/${encodeURIComponent(id)}/dates?bbox=${bbox.join(",")}`;
   return getArray<DateEntry>(path, "dates", signal);
+}
+
+/** All styles that a collection can show, its own ones first. */
+export function getStyles(collection: string, signal: AbortSignal): Promise<LibraryStyle[]> {
+  return getArray<LibraryStyle>(
+    `styles?collection=${encodeURIComponent(collection)}`,
+    "styles",
+    signal,
+  );
+}
+
+/** What a style's legend says; `path` is that of the legend without its ending. */
+export async function getLegend(path: string, signal: AbortSignal): Promise<Legend> {
+  return (await getObject(path, signal)) as unknown as Legend;
 }

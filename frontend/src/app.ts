@@ -1,10 +1,12 @@
 /** Puts the parts together: choices change the view, the view is shown, the map reports back. */
 
-import { fillTemplate, tileUrl, type Layer } from "./addresses";
+import { fillTemplate, legendPath, tileUrl, type Layer } from "./addresses";
 import {
   ApiError,
   getCollections,
   getDates,
+  getLegend,
+  getStyles,
   isAbort,
   type Collection,
   type DateEntry,
@@ -20,6 +22,7 @@ import {
   type Situation,
 } from "./messages";
 import { strings } from "./strings";
+import type { LibraryStyle } from "./stylelist";
 import type { Message } from "./ui/status";
 import { tileAt } from "./tilegrid";
 import {
@@ -30,6 +33,7 @@ import {
   middleOf,
   parseView,
   resolveView,
+  timeOf,
   viewBoxes,
   type View,
 } from "./view";
@@ -37,6 +41,12 @@ import {
 const DATES_DELAY_MS = 200;
 
 type History = "push" | "replace";
+
+/** All styles of a collection; none while they are on their way. */
+interface Library {
+  readonly collection: string;
+  readonly styles: readonly LibraryStyle[] | null;
+}
 
 export class App {
   private readonly map: ImageMap;
@@ -47,7 +57,11 @@ export class App {
   private datesKey = "";
   private datesError: ApiError | null = null;
   private startError: ApiError | null = null;
+  private library: Library | null = null;
+  /** Path of the shown legend. */
+  private legend = "";
   private asking = new AbortController();
+  private askingLegend = new AbortController();
   private timer = 0;
   private busy = true;
 
@@ -65,10 +79,11 @@ export class App {
     layout.bind({
       collection: (id) => this.chooseCollection(id),
       zoomTo: (id) => this.zoomTo(id),
-      style: (style) => this.choose({ style }),
+      style: (style) => this.choose({ style, formula: null }),
       date: (date) => this.choose({ date }),
       opacityInput: (percent) => this.map.setOpacity(percent),
       opacity: (opacity) => this.choose({ opacity }, "replace"),
+      browseStyles: () => this.askForLibrary(),
       opened: () => this.preview(),
     });
     window.addEventListener("popstate", () => this.restore());
@@ -95,12 +110,22 @@ export class App {
     return this.collections.find(({ id }) => id === this.view.collection) ?? null;
   }
 
-  /** What is drawn; null while the date of a collection with dates is still open. */
+  /** What is drawn; null while the date of a collection with dates, or its style, is still open. */
   private get layer(): Layer | null {
     const { collection } = this;
-    const { style, date } = this.view;
-    if (collection === null || style === null) return null;
-    return hasTime(collection) && date === null ? null : { collection, style, date };
+    const { style, formula, date, mosaic } = this.view;
+    if (collection === null || style === null || this.styleUnknown) return null;
+    if (hasTime(collection) && date === null) return null;
+    return { collection, style, formula, time: timeOf(this.view), mosaic };
+  }
+
+  /** The address names a style that the collection does not advertise; the library will tell. */
+  private get styleUnknown(): boolean {
+    const { collection } = this;
+    const { style, formula } = this.view;
+    if (collection === null || formula !== null) return false;
+    const known = [...collection.styles, ...(this.library?.styles ?? [])];
+    return !known.some(({ id }) => id === style);
   }
 
   private restore(): void {
@@ -122,6 +147,8 @@ export class App {
     if (this.view.collection === before) return;
     this.dates = [];
     this.datesKey = "";
+    this.library = null;
+    this.layout.library(null);
   }
 
   private choose(change: Partial<View>, history: History = "push"): void {
@@ -131,7 +158,7 @@ export class App {
   }
 
   private chooseCollection(id: string): void {
-    this.setView({ ...this.view, collection: id, style: null });
+    this.setView({ ...this.view, collection: id, style: null, formula: null, compare: null });
     this.writeAddress("push");
     const { collection } = this;
     if (collection !== null && outOfView(this.situation(collection)) !== null) this.zoomTo(id);
@@ -167,7 +194,54 @@ export class App {
     document.title =
       collection === null ? strings.name : `${collection.title} · ${strings.name}`;
     this.askForDates();
+    if (this.styleUnknown) this.askForLibrary();
+    this.showLegend();
     this.report(false);
+  }
+
+  private askForLibrary(): void {
+    const id = this.view.collection;
+    if (id === null || this.library?.collection === id) return;
+    this.library = { collection: id, styles: null };
+    getStyles(id, new AbortController().signal).then(
+      (styles) => this.gotLibrary({ collection: id, styles }),
+      (error: unknown) => this.gotNoLibrary(id, asApiError(error)),
+    );
+  }
+
+  private gotLibrary(library: Library): void {
+    if (library.collection !== this.view.collection) return;
+    this.library = library;
+    this.layout.library(library.styles);
+    if (this.styleUnknown) this.choose({ style: this.collection?.default_style ?? null }, "replace");
+    else this.show();
+  }
+
+  private gotNoLibrary(id: string, error: ApiError): void {
+    if (id !== this.view.collection) return;
+    this.library = null;
+    this.layout.library(error.message);
+    // What the address names may be there, but nobody can tell: show what is known to be.
+    if (this.styleUnknown) this.choose({ style: this.collection?.default_style ?? null }, "replace");
+  }
+
+  private showLegend(): void {
+    const { layer } = this;
+    const path = layer === null ? "" : legendPath(layer);
+    if (path === this.legend) return;
+    this.legend = path;
+    this.askingLegend.abort();
+    this.askingLegend = new AbortController();
+    if (path === "") {
+      this.layout.legend(null);
+      return;
+    }
+    getLegend(path, this.askingLegend.signal).then(
+      (legend) => this.layout.legend(legend),
+      (error: unknown) => {
+        if (!isAbort(error)) this.layout.legend(strings.legendError(asApiError(error).message));
+      },
+    );
   }
 
   /** What the dates of this view depend on. */
@@ -237,8 +311,9 @@ export class App {
     const { asked, done, failed } = this.map.tiles;
     const tilesBusy = asked > done;
     const loadError = this.startError ?? this.datesError;
-    const loading = loadError === null && (this.busy || tilesBusy || !complete);
-    this.layout.status.setProgress(asked === 0 ? 0 : done / asked, this.busy || tilesBusy);
+    const waiting = this.busy || this.styleUnknown;
+    const loading = loadError === null && (waiting || tilesBusy || !complete);
+    this.layout.status.setProgress(asked === 0 ? 0 : done / asked, waiting || tilesBusy);
     this.tell(tilesBusy);
     if (loading) setMapState("loading");
     else setMapState(loadError !== null || failed + this.map.baseTiles.failed > 0 ? "error" : "idle");
@@ -291,7 +366,9 @@ export class App {
     }
     const levels = [collection.min_zoom, Math.round(this.map.zoom), collection.max_zoom];
     const tile = tileAt(...place, levels.sort((a, b) => a - b)[1] ?? collection.min_zoom);
-    this.layout.previews((style) => fillTemplate(tileUrl({ ...layer, style }, false), tile));
+    this.layout.previews((style) =>
+      fillTemplate(tileUrl({ ...layer, style, formula: null }, false), tile),
+    );
   }
 }
 

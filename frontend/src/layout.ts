@@ -2,11 +2,14 @@
 
 import type { Layer } from "./addresses";
 import type { Collection, DateEntry } from "./api";
+import type { Legend } from "./legend";
 import { strings } from "./strings";
+import type { LibraryStyle } from "./stylelist";
 import { createAddressBox } from "./ui/addresses";
 import { createCalendar } from "./ui/calendar";
 import { createCollectionList } from "./ui/collections";
 import { el, icon } from "./ui/dom";
+import { createLegend } from "./ui/legend";
 import { createOpacitySlider } from "./ui/opacity";
 import { createStatus, type Status } from "./ui/status";
 import { createStepper } from "./ui/stepper";
@@ -20,6 +23,8 @@ export interface Actions {
   date(day: string): void;
   opacityInput(percent: number): void;
   opacity(percent: number): void;
+  /** All styles are wanted, not only those that the collection advertises. */
+  browseStyles(): void;
   /** The panel was opened. */
   opened(): void;
 }
@@ -39,6 +44,8 @@ export interface Layout {
   bind(actions: Actions): void;
   show(shown: Shown): void;
   previews(address: ((style: string) => string) | null): void;
+  library(styles: readonly LibraryStyle[] | string | null): void;
+  legend(legend: Legend | string | null): void;
   showPosition(position: readonly [number, number] | null): void;
   /** Pixels of the map that lie under the page's own parts: top, right, bottom, left. */
   covered(): [number, number, number, number];
@@ -63,7 +70,11 @@ class PageLayout implements Layout {
   });
   private readonly calendar = createCalendar((day) => this.actions?.date(day));
   private readonly stepper = createStepper((day) => this.actions?.date(day));
-  private readonly switcher = createStyleSwitcher((id) => this.actions?.style(id));
+  private readonly switcher = createStyleSwitcher({
+    choose: (id) => this.actions?.style(id),
+    browse: () => this.actions?.browseStyles(),
+  });
+  private readonly legendBox = createLegend(!this.narrow.matches);
   private readonly slider = createOpacitySlider(
     (percent) => this.actions?.opacityInput(percent),
     (percent) => this.actions?.opacity(percent),
@@ -104,7 +115,14 @@ class PageLayout implements Layout {
       docs,
     );
     const bottom = el("div", { class: "bottom" }, this.status.element, this.stepper.element);
-    root.append(this.mapElement, this.status.progress, this.panel, bottom, footer);
+    root.append(
+      this.mapElement,
+      this.status.progress,
+      this.panel,
+      this.legendBox.element,
+      bottom,
+      footer,
+    );
     this.setOpen(!this.narrow.matches);
   }
 
@@ -122,7 +140,7 @@ class PageLayout implements Layout {
     this.calendar.element.hidden = !timed;
     this.calendar.update(dates, view.date);
     this.stepper.update(dates, timed ? view.date : null);
-    this.switcher.update(collection?.styles ?? [], view.style);
+    this.switcher.update(collection?.styles ?? [], view.formula === null ? view.style : null);
     this.slider.update(view.opacity);
     this.box.update(layer);
     this.subtitle.textContent = collection?.title ?? strings.tagline;
@@ -131,6 +149,14 @@ class PageLayout implements Layout {
 
   previews(address: ((style: string) => string) | null): void {
     this.switcher.preview(address);
+  }
+
+  library(styles: readonly LibraryStyle[] | string | null): void {
+    this.switcher.library(styles);
+  }
+
+  legend(legend: Legend | string | null): void {
+    this.legendBox.show(legend);
   }
 
   showPosition(position: readonly [number, number] | null): void {

@@ -61,8 +61,23 @@ export const strings = {
   noImage: "no image",
 
   styles: "Style",
+  searchStyles: "Search all styles",
+  allStyles: "All styles",
+  fewerStyles: "Fewer styles",
+  loadingStyles: "Loading the list of styles…",
+  stylesError: (detail: string) => `The list of styles could not be loaded: ${detail}`,
+  styleCount: (count: number) =>
+    count === 0 ? "No style fits" : count === 1 ? "1 style" : `${count} styles`,
+  domain: (domain: string) => `${domain.charAt(0).toUpperCase()}${domain.slice(1)}`,
+  legendTitle: "Legend",
+  legendError: (detail: string) => `There is no legend: ${detail}`,
+  channel: (channel: string) => `${channel.charAt(0).toUpperCase()}${channel.slice(1)}`,
+  range: ([low, high]: readonly [number, number]) =>
+    `${Number(low.toPrecision(4))} to ${Number(high.toPrecision(4))}`,
   opacity: "Opacity",
   percent: (value: number) => `${value} %`,
+
+  formula: "Formula",
 
   use: "Use in QGIS and other apps",
   useHint: "In QGIS: Layer › Add Layer › Add WMS/WMTS Layer › New, then paste the address.",

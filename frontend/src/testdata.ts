@@ -15,6 +15,12 @@ export function collection(changes: Partial<Collection> = {}): Collection {
       { id: "ndvi", title: "NDVI", description: "" },
     ],
     default_style: "true-color",
+    bands: [
+      { name: "B04", common_name: "red", title: "Red" },
+      { name: "B08", common_name: "nir", title: "Near infrared" },
+      { name: "SCL", common_name: "", title: "Scene classification" },
+    ],
+    clear: true,
     min_zoom: 8,
     max_zoom: 14,
     version: "abc",

@@ -16,7 +16,12 @@ import {
 const VIEW: View = {
   collection: "sentinel-2-l2a",
   style: "ndvi",
+  formula: null,
   date: "2025-06-12",
+  from: null,
+  mosaic: null,
+  compare: null,
+  point: null,
   opacity: 80,
   zoom: 12.5,
   at: [11.5012, 53.9],
@@ -33,6 +38,42 @@ describe("the address", () => {
   it("gives the same view back", () => {
     expect(parseView(formatView(VIEW))).toEqual(VIEW);
     expect(parseView("")).toEqual(EMPTY_VIEW);
+  });
+
+  it("holds formula, mosaic of a range, comparison and marked place", () => {
+    const full: View = {
+      ...VIEW,
+      formula: { expression: "(nir - red) / (nir + red)", range: [-0.2, 1], colormap: "rdylgn" },
+      from: "2025-05-01",
+      mosaic: "median,clear",
+      compare: { date: "2025-05-02", style: "true-color", split: 30 },
+      point: [11.5, 53.91],
+    };
+    const text = formatView(full);
+    expect(text).toBe(
+      "?c=sentinel-2-l2a&s=ndvi&f=(nir+-+red)+/+(nir+%2B+red)&r=-0.2,1&m=rdylgn" +
+        "&t=2025-05-01/2025-06-12&mosaic=median,clear&bt=2025-05-02&bs=true-color&bx=30" +
+        "&o=80&z=12.5&at=11.5012,53.9&p=11.5,53.91",
+    );
+    expect(parseView(text)).toEqual(full);
+  });
+
+  it.each([
+    ["?f=%20", "formula"],
+    [`?f=${"x".repeat(2001)}`, "formula"],
+    ["?t=2025-06-12/2025-05-01", "from"],
+    ["?t=2025-05-01/2025-05-02/P1D", "date"],
+    ["?mosaic=a b", "mosaic"],
+    ["?bt=never", "compare"],
+    ["?p=1", "point"],
+  ] as const)("leaves out what nobody can draw: %s", (search, member) => {
+    expect(parseView(search)[member]).toBeNull();
+  });
+
+  it("drops a range of colours that is none", () => {
+    for (const range of ["1", "1,0", "a,b", "1,2,3", ","]) {
+      expect(parseView(`?f=red&r=${range}`).formula?.range).toBeNull();
+    }
   });
 
   it("survives names that need escaping", () => {
@@ -74,13 +115,15 @@ describe("resolveView", () => {
     expect(resolveView(VIEW, [])).toMatchObject({ collection: null, style: null, date: null });
   });
 
-  it("replaces what the server does not have, and keeps the rest", () => {
-    const view = resolveView({ ...VIEW, style: "gone" }, [s2]);
-    expect(view).toEqual({ ...VIEW, style: "true-color" });
+  it("replaces a collection that the server does not have, and keeps the rest", () => {
+    const view = resolveView({ ...VIEW, collection: "gone" }, [s2]);
+    expect(view).toEqual({ ...VIEW, collection: s2.id });
   });
 
-  it("drops the date where a collection has none", () => {
-    expect(resolveView({ ...VIEW, collection: WORLD.id }, [s2, WORLD]).date).toBeNull();
+  it("drops the dates where a collection has none", () => {
+    const timed: View = { ...VIEW, collection: WORLD.id, from: "2025-05-01", mosaic: "clear" };
+    const view = resolveView(timed, [s2, WORLD]);
+    expect([view.date, view.from, view.mosaic]).toEqual([null, null, null]);
   });
 });
 

@@ -1,152 +1,17 @@
-"""The page in a real browser: Debian's Chromium, driven through Playwright."""
+"""The page in a real browser: what it shows, how it is driven, what its address says."""
 
 import io
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import expect
+from support.browser import COLLECTION, PHONE, DemoServer, Visit, changed, colours
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = Path("/usr/bin/chromium")
-PAGE = Path(__file__).resolve().parents[2] / "tileserver" / "static" / "page" / "index.html"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-gpu",
-]
-# A cold tile of the first view may wait for the JIT caches of the demo server.
-PATIENCE_MS = 60_000
-COLLECTION = "sentinel-2-l2a"
-DESKTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-
-
-class DemoServer(Protocol):
-    """What the `demo_server` fixture gives."""
-
-    url: str
-
-
-@dataclass
-class Visit:
-    """An open page and everything that went wrong in it."""
-
-    page: Page
-    url: str
-    console_errors: list[str] = field(default_factory=list)
-
-    def testid(self, name: str) -> Locator:
-        return self.page.get_by_test_id(name)
-
-    def settle(self, state: str = "idle") -> None:
-        """Waits until the map has drawn all that is in view."""
-        self.page.wait_for_selector(f'body[data-map-state="{state}"]', timeout=PATIENCE_MS)
-
-    def goto(self, query: str = "") -> None:
-        self.page.goto(f"{self.url}/{query}")
-        self.settle()
-
-    def query(self) -> dict[str, str]:
-        return dict(httpx.URL(self.page.url).params)
-
-    def picture(self) -> np.ndarray:
-        """The canvas of the shown layer, without the page's own parts: (rows, columns, 3) uint8."""
-        png = self.page.screenshot(
-            clip={"x": 420, "y": 60, "width": 720, "height": 560}, animations="disabled"
-        )
-        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-
-    def csp_violations(self) -> list[str]:
-        found: list[str] = self.page.evaluate("window.cspViolations")
-        return found
-
-
-def colours(picture: np.ndarray) -> int:
-    return len(np.unique(picture.reshape(-1, 3), axis=0))
-
-
-def changed(before: np.ndarray, after: np.ndarray) -> float:
-    """Share of pixels that differ by more than antialiasing and resampling would."""
-    difference = np.abs(before.astype(np.int16) - after.astype(np.int16)).max(axis=-1)
-    return float((difference > 12).mean())
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("no /usr/bin/chromium: install the Debian package chromium")
-    if not PAGE.exists():
-        pytest.skip("the page is not built: run `npm run build` in frontend/")
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(chromium: Browser, demo_server: DemoServer) -> Iterator[Callable[..., Visit]]:
-    """Opens pages that record console errors and CSP violations; both must be empty at the end."""
-    visits: list[Visit] = []
-
-    def start(**context_options: Any) -> Visit:
-        context = chromium.new_context(
-            **{"viewport": DESKTOP, "reduced_motion": "reduce", **context_options}
-        )
-        context.add_init_script(
-            "window.cspViolations = [];"
-            "document.addEventListener('securitypolicyviolation', (event) =>"
-            "  window.cspViolations.push(`${event.violatedDirective} ${event.blockedURI}`));"
-        )
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        visit = Visit(page, demo_server.url)
-        page.on(
-            "console",
-            lambda message: (
-                visit.console_errors.append(message.text) if message.type == "error" else None
-            ),
-        )
-        page.on("pageerror", lambda error: visit.console_errors.append(str(error)))
-        visits.append(visit)
-        return visit
-
-    yield start
-    for visit in visits:
-        assert visit.csp_violations() == []
-        assert visit.console_errors == []
-        visit.page.context.close()
-
-
-@pytest.fixture
-def visit(open_page: Callable[..., Visit]) -> Visit:
-    opened = open_page()
-    opened.goto()
-    return opened
-
-
-@pytest.fixture(scope="module")
-def dates(demo_server: DemoServer) -> list[str]:
-    """Days of the demo series that the server knows."""
-    api = f"{demo_server.url}/api/collections/{COLLECTION}"
-    bbox = ",".join(str(value) for value in httpx.get(api).raise_for_status().json()["bbox"])
-    answer = httpx.get(f"{api}/dates", params={"bbox": bbox}).raise_for_status().json()
-    days = [entry["date"] for entry in answer["dates"]]
-    assert len(days) >= 2
-    assert days == sorted(set(days))
-    return days
 
 
 def test_opens_with_satellite_images(visit: Visit, dates: list[str]) -> None:

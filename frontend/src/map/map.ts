@@ -94,7 +94,8 @@ export class ImageMap {
       this.base.setSource(null);
       return;
     }
-    const layer = { collection, style: collection.default_style, date: null };
+    const style = collection.default_style;
+    const layer: Layer = { collection, style, formula: null, time: null, mosaic: null };
     this.base.setSource(this.source(collection, tileUrl(layer, this.highDpi), this.baseLoader));
   }
 

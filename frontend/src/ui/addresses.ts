@@ -79,8 +79,10 @@ export function createAddressBox(): AddressBox {
       shown = key;
       facts.replaceChildren(
         fact(strings.layerName, layer.collection.id),
-        fact(strings.styleName, layer.style),
-        ...(layer.date === null ? [] : [fact(strings.time, layer.date)]),
+        layer.formula === null
+          ? fact(strings.styleName, layer.style)
+          : fact(strings.formula, layer.formula.expression),
+        ...(layer.time === null ? [] : [fact(strings.time, layer.time)]),
       );
       const origin = window.location.origin;
       fields.replaceChildren(...addresses(layer, origin).map(({ id, value }) => field(id, value)));

@@ -11,6 +11,14 @@ class StyleBody(BaseModel):
     description: str
 
 
+class BandBody(BaseModel):
+    """A band, for formulas and coverages."""
+
+    name: str
+    common_name: str = Field(description="such as red, the same for every sensor; may be empty")
+    title: str
+
+
 class TimeBody(BaseModel):
     """First and last acquisition, null for timeless data."""
 
@@ -31,6 +39,8 @@ class CollectionBody(BaseModel):
     time: TimeBody
     styles: list[StyleBody]
     default_style: str
+    bands: list[BandBody]
+    clear: bool = Field(description="whether `mosaic=clear` can leave out clouds")
     min_zoom: int
     max_zoom: int
     version: str = Field(description="changes with the data and the styles")

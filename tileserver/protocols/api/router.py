@@ -8,9 +8,11 @@ from pydantic import BaseModel
 
 from tileserver import area as areas
 from tileserver.layers import LayerInfo
+from tileserver.mosaics import SETTING
 from tileserver.protocols.api import footprints
 from tileserver.protocols.api.box import parse_area
 from tileserver.protocols.api.models import (
+    BandBody,
     CollectionBody,
     CollectionsBody,
     DateBody,
@@ -90,6 +92,8 @@ async def _collection(request: Request, layer: LayerInfo) -> CollectionBody:
         time=TimeBody(start=start, end=end),
         styles=[StyleBody(id=s.id, title=s.title, description=s.description) for s in layer.styles],
         default_style=layer.styles[0].id if layer.styles else "",
+        bands=[BandBody(name=b.name, common_name=b.common_name, title=b.title) for b in info.bands],
+        clear="mask" in info.extra.get(SETTING, {}),
         min_zoom=info.min_zoom,
         max_zoom=info.max_zoom,
         version=version,

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from tileserver.catalogue.base import BandInfo
 from tileserver.protocols.api.box import parse_area
 
 
@@ -20,6 +23,21 @@ async def test_a_collection(client):
     path = body["tile_url"].format(style="ndvi", z=0, x=0, y=0)
     tile = await client.get(path)
     assert "immutable" in tile.headers["cache-control"]
+
+
+async def test_bands_and_whether_clouds_can_be_left_out(client, pipeline):
+    [first, *others] = pipeline.collections
+    bands = (BandInfo("B04", "red", "Red"), BandInfo("SCL"))
+    mask = {"mosaic": {"mask": {"band": "SCL", "classes": [8, 9]}}}
+    pipeline.collections[:] = [replace(first, bands=bands, extra=mask), *others]
+    body = (await client.get(f"/api/collections/{first.id}")).json()
+    assert body["bands"] == [
+        {"name": "B04", "common_name": "red", "title": "Red"},
+        {"name": "SCL", "common_name": "", "title": ""},
+    ]
+    assert body["clear"] is True
+    other = (await client.get(f"/api/collections/{others[0].id}")).json()
+    assert (other["bands"], other["clear"]) == ([], False)
 
 
 async def test_timeless_data_has_no_time(client):
