@@ -35,6 +35,8 @@ import {
   resolveView,
   timeOf,
   viewBoxes,
+  type Compare,
+  type Formula,
   type View,
 } from "./view";
 
@@ -62,6 +64,7 @@ export class App {
   private legend = "";
   private asking = new AbortController();
   private askingLegend = new AbortController();
+  private askingFormula = new AbortController();
   private timer = 0;
   private busy = true;
 
@@ -83,6 +86,15 @@ export class App {
       date: (date) => this.choose({ date }),
       opacityInput: (percent) => this.map.setOpacity(percent),
       opacity: (opacity) => this.choose({ opacity }, "replace"),
+      formula: (formula) => this.tryFormula(formula),
+      clearFormula: () => {
+        this.askingFormula.abort();
+        if (this.view.formula !== null) this.choose({ formula: null });
+      },
+      compareStart: () => this.startComparing(),
+      compareStop: () => this.choose({ compare: null }),
+      compare: (change) => this.changeCompare(change),
+      splitInput: (split) => this.map.setSplit(split / 100),
       browseStyles: () => this.askForLibrary(),
       opened: () => this.preview(),
     });
@@ -117,6 +129,41 @@ export class App {
     if (collection === null || style === null || this.styleUnknown) return null;
     if (hasTime(collection) && date === null) return null;
     return { collection, style, formula, time: timeOf(this.view), mosaic };
+  }
+
+  /** What is drawn on the right of the divider; null while nothing is compared. */
+  private get other(): Layer | null {
+    const { layer } = this;
+    const { compare } = this.view;
+    if (layer === null || compare === null) return null;
+    const { date, style } = compare;
+    const dated = date === null ? layer : { ...layer, time: date, mosaic: null };
+    return style === null ? dated : { ...dated, style, formula: null };
+  }
+
+  private startComparing(): void {
+    const { collection } = this;
+    const { date, style } = this.view;
+    const others = this.dates.filter((entry) => entry.date !== date);
+    const day = firstChoice(others)?.date ?? null;
+    const other = collection?.styles.find(({ id }) => id !== style)?.id ?? null;
+    this.choose({ compare: { date: day, style: day === null ? other : null, split: this.freeMiddle } });
+  }
+
+  /** Percent of the map's width where the middle of its free part lies. */
+  private get freeMiddle(): number {
+    const [, right, , left] = this.layout.covered();
+    const width = window.innerWidth;
+    return Math.round(((left + width - right) / 2 / width) * 100);
+  }
+
+  private changeCompare(change: Partial<Compare>): void {
+    const { compare } = this.view;
+    if (compare === null) return;
+    const changed = { ...compare, ...change };
+    const nothing = changed.date === null && changed.style === null;
+    const history = "split" in change ? "replace" : "push";
+    this.choose({ compare: nothing ? null : changed }, history);
   }
 
   /** The address names a style that the collection does not advertise; the library will tell. */
@@ -187,10 +234,11 @@ export class App {
   }
 
   private show(): void {
-    const { collection, layer, view } = this;
-    this.layout.show({ collections: this.collections, collection, layer, view, dates: this.dates });
+    const { collections, collection, layer, other, view, dates } = this;
+    this.layout.show({ collections, collection, layer, other, view, dates });
     this.map.setOpacity(view.opacity);
-    this.map.setLayer(layer);
+    this.map.setSplit(other === null ? null : (view.compare?.split ?? 0) / 100);
+    this.map.setLayers(layer, other);
     document.title =
       collection === null ? strings.name : `${collection.title} · ${strings.name}`;
     this.askForDates();
@@ -225,6 +273,24 @@ export class App {
     if (this.styleUnknown) this.choose({ style: this.collection?.default_style ?? null }, "replace");
   }
 
+  /** Shows a formula if the server understands it; its legend is asked for, which reads no data. */
+  private tryFormula(formula: Formula): void {
+    const { collection } = this;
+    if (collection === null) return;
+    this.askingFormula.abort();
+    this.askingFormula = new AbortController();
+    const layer: Layer = { collection, style: "", formula, time: null, mosaic: null };
+    getLegend(legendPath(layer), this.askingFormula.signal).then(
+      () => {
+        this.layout.formulaFault("");
+        this.choose({ formula }, this.view.formula === null ? "push" : "replace");
+      },
+      (error: unknown) => {
+        if (!isAbort(error)) this.layout.formulaFault(asApiError(error).message);
+      },
+    );
+  }
+
   private showLegend(): void {
     const { layer } = this;
     const path = layer === null ? "" : legendPath(layer);
@@ -239,7 +305,10 @@ export class App {
     getLegend(path, this.askingLegend.signal).then(
       (legend) => this.layout.legend(legend),
       (error: unknown) => {
-        if (!isAbort(error)) this.layout.legend(strings.legendError(asApiError(error).message));
+        if (isAbort(error)) return;
+        const { message } = asApiError(error);
+        this.layout.legend(strings.legendError(message));
+        if (layer?.formula != null) this.layout.formulaFault(message);
       },
     );
   }

@@ -9,12 +9,15 @@ import { createAddressBox } from "./ui/addresses";
 import { createCalendar } from "./ui/calendar";
 import { createCollectionList } from "./ui/collections";
 import { el, icon } from "./ui/dom";
+import { createComparePanel } from "./ui/compare";
+import { createDivider } from "./ui/divider";
+import { createFormulaPanel } from "./ui/formula";
 import { createLegend } from "./ui/legend";
 import { createOpacitySlider } from "./ui/opacity";
 import { createStatus, type Status } from "./ui/status";
 import { createStepper } from "./ui/stepper";
 import { createStyleSwitcher } from "./ui/styles";
-import { BASE_COLLECTION, hasTime, type View } from "./view";
+import { BASE_COLLECTION, hasTime, type Compare, type Formula, type View } from "./view";
 
 export interface Actions {
   collection(id: string): void;
@@ -25,6 +28,13 @@ export interface Actions {
   opacity(percent: number): void;
   /** All styles are wanted, not only those that the collection advertises. */
   browseStyles(): void;
+  formula(formula: Formula): void;
+  clearFormula(): void;
+  compareStart(): void;
+  compareStop(): void;
+  compare(change: Partial<Compare>): void;
+  /** The divider is being moved; percent of the map's width. */
+  splitInput(split: number): void;
   /** The panel was opened. */
   opened(): void;
 }
@@ -33,6 +43,8 @@ export interface Shown {
   readonly collections: readonly Collection[];
   readonly collection: Collection | null;
   readonly layer: Layer | null;
+  /** On the right of the divider. */
+  readonly other: Layer | null;
   readonly view: View;
   readonly dates: readonly DateEntry[];
 }
@@ -46,6 +58,7 @@ export interface Layout {
   previews(address: ((style: string) => string) | null): void;
   library(styles: readonly LibraryStyle[] | string | null): void;
   legend(legend: Legend | string | null): void;
+  formulaFault(message: string): void;
   showPosition(position: readonly [number, number] | null): void;
   /** Pixels of the map that lie under the page's own parts: top, right, bottom, left. */
   covered(): [number, number, number, number];
@@ -74,6 +87,19 @@ class PageLayout implements Layout {
     choose: (id) => this.actions?.style(id),
     browse: () => this.actions?.browseStyles(),
   });
+  private readonly formula = createFormulaPanel({
+    write: (formula) => this.actions?.formula(formula),
+    clear: () => this.actions?.clearFormula(),
+  });
+  private readonly comparePanel = createComparePanel({
+    start: () => this.actions?.compareStart(),
+    stop: () => this.actions?.compareStop(),
+    change: (change) => this.actions?.compare(change),
+  });
+  private readonly divider = createDivider(
+    (split) => this.actions?.splitInput(split),
+    (split) => this.actions?.compare({ split }),
+  );
   private readonly legendBox = createLegend(!this.narrow.matches);
   private readonly slider = createOpacitySlider(
     (percent) => this.actions?.opacityInput(percent),
@@ -102,6 +128,8 @@ class PageLayout implements Layout {
       this.list.element,
       this.calendar.element,
       this.switcher.element,
+      this.formula.element,
+      this.comparePanel.element,
       this.slider.element,
       this.box.element,
     );
@@ -117,6 +145,7 @@ class PageLayout implements Layout {
     const bottom = el("div", { class: "bottom" }, this.status.element, this.stepper.element);
     root.append(
       this.mapElement,
+      this.divider.element,
       this.status.progress,
       this.panel,
       this.legendBox.element,
@@ -134,13 +163,17 @@ class PageLayout implements Layout {
     this.actions = actions;
   }
 
-  show({ collections, collection, layer, view, dates }: Shown): void {
+  show({ collections, collection, layer, other, view, dates }: Shown): void {
     const timed = collection !== null && hasTime(collection);
     this.list.update(collections, collection?.id ?? null);
     this.calendar.element.hidden = !timed;
     this.calendar.update(dates, view.date);
     this.stepper.update(dates, timed ? view.date : null);
     this.switcher.update(collection?.styles ?? [], view.formula === null ? view.style : null);
+    this.formula.update(collection, view.formula);
+    this.comparePanel.element.hidden = layer === null;
+    this.comparePanel.update(view.compare, { dates, styles: collection?.styles ?? [] });
+    this.divider.update(other === null ? null : (view.compare?.split ?? 50), ...sides(layer, other));
     this.slider.update(view.opacity);
     this.box.update(layer);
     this.subtitle.textContent = collection?.title ?? strings.tagline;
@@ -153,6 +186,10 @@ class PageLayout implements Layout {
 
   library(styles: readonly LibraryStyle[] | string | null): void {
     this.switcher.library(styles);
+  }
+
+  formulaFault(message: string): void {
+    this.formula.fault(message);
   }
 
   legend(legend: Legend | string | null): void {
@@ -193,6 +230,23 @@ class PageLayout implements Layout {
       this.toggle,
     );
   }
+}
+
+/** What the labels at the divider say: only what differs. */
+function sides(left: Layer | null, right: Layer | null): [string, string] {
+  if (left === null || right === null) return ["", ""];
+  const dates = left.time !== right.time;
+  const styles = left.style !== right.style || left.formula !== right.formula || !dates;
+  const label = ({ collection, style, formula, time }: Layer): string => {
+    const title = collection.styles.find(({ id }) => id === style)?.title ?? style;
+    return [
+      dates && time !== null ? strings.timeText(time) : "",
+      styles ? (formula === null ? title : strings.formula) : "",
+    ]
+      .filter(Boolean)
+      .join(" · ");
+  };
+  return [label(left), label(right)];
 }
 
 function credits(collections: readonly Collection[], shown: Collection | null): string {

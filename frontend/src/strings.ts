@@ -51,6 +51,8 @@ export const strings = {
   weekdays: ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"],
   legend: { clear: "clear", partly: "partly cloudy", cloudy: "cloudy", unknown: "cloud not known" },
   day: (day: string) => dayFormat.format(at(day)),
+  /** A day, or the two ends of a range. */
+  timeText: (time: string) => time.split("/").map((day) => dayFormat.format(at(day))).join(" – "),
   longDay: (day: string) => longDayFormat.format(at(day)),
   monthOption: (month: string, count: number) =>
     count === 0
@@ -78,6 +80,25 @@ export const strings = {
   percent: (value: number) => `${value} %`,
 
   formula: "Formula",
+  formulaExample: "(nir - red) / (nir + red)",
+  formulaHint: "One value with a colour map, or three for red, green, blue: nir, red, green",
+  names: "Names of bands and functions",
+  bands: "Bands",
+  colormap: "Colour map",
+  low: "Low",
+  high: "High",
+  badRange: "Give both ends of the range, the low one first, or none.",
+  clearFormula: "Back to the style",
+
+  compare: "Compare",
+  compareStart: "Compare with another date or style",
+  compareStop: "Stop comparing",
+  asLeft: "as on the left",
+  divider: "Line between the compared pictures",
+  dateOption: (day: string, cloud: number | null) =>
+    cloud === null
+      ? dayFormat.format(at(day))
+      : `${dayFormat.format(at(day))}, ${Math.round(cloud)} % cloud`,
 
   use: "Use in QGIS and other apps",
   useHint: "In QGIS: Layer › Add Layer › Add WMS/WMTS Layer › New, then paste the address.",

@@ -153,7 +153,7 @@ function compareParts({ date, style, split }: Compare): string[] {
   const parts: string[] = [];
   if (date !== null) parts.push(`bt=${date}`);
   if (style !== null) parts.push(`bs=${encodeURIComponent(style)}`);
-  return split === 50 ? parts : [...parts, `bx=${Math.round(split)}`];
+  return split === 50 ? parts : [...parts, `bx=${Number(split.toFixed(1))}`];
 }
 
 /** The server's `time` of a view: a day, or a range of days. */

@@ -5,22 +5,20 @@ import View from "ol/View";
 import ScaleLine from "ol/control/ScaleLine";
 import Zoom from "ol/control/Zoom";
 import { defaults as defaultInteractions } from "ol/interaction/defaults";
-import TileLayer from "ol/layer/Tile";
 import { fromLonLat, toLonLat, transformExtent } from "ol/proj";
-import XYZ from "ol/source/XYZ";
 
-import { fillTemplate, tileUrl, type Layer } from "../addresses";
+import type { Layer } from "../addresses";
 import type { Bbox, Collection } from "../api";
 import { strings } from "../strings";
-import { tileBbox } from "../tilegrid";
-import { intersects } from "../view";
-import { TileLoader, type TileCount } from "./tiles";
+import { Picture } from "./picture";
+import { Swipe } from "./swipe";
+import type { TileCount } from "./tiles";
 
 export interface MapEvents {
   /** The map has come to rest somewhere else. */
   moved(): void;
   /** Tiles were asked for or have come. */
-  progress(count: TileCount): void;
+  progress(): void;
   /** Everything that is in view has been drawn, or has failed. */
   complete(): void;
   pointer(position: readonly [number, number] | null): void;
@@ -34,9 +32,6 @@ const FIT_MAX_ZOOM = 15;
 /** Web Mercator has no poles. */
 const MAX_LATITUDE = 85;
 
-type TileSource = XYZ;
-type UrlFunction = import("ol/Tile").UrlFunction;
-
 export class ImageMap {
   private readonly map: OlMap;
   private readonly view = new View({
@@ -47,39 +42,46 @@ export class ImageMap {
     enableRotation: false,
     showFullExtent: true,
   });
-  private readonly base = new TileLayer<TileSource>({ className: "base-layer", preload: 2 });
-  private readonly images = new TileLayer<TileSource>({ zIndex: 1 });
-  private readonly loader: TileLoader;
-  private readonly baseLoader: TileLoader;
-  private readonly highDpi = window.devicePixelRatio >= HIGH_DPI_FROM;
+  private readonly base: Picture;
+  private readonly images: Picture;
+  /** On the right of the divider, while two pictures are compared. */
+  private readonly other: Picture;
+  private readonly swipe: Swipe;
   /** The layer was changed since the last frame, whose completion then says nothing any more. */
   private outdated = true;
-  private shown: { collection: string; url: string } | null = null;
 
   constructor(
     target: HTMLElement,
     events: MapEvents,
     private readonly padding: () => [number, number, number, number],
   ) {
-    this.loader = new TileLoader((count) => events.progress(count));
-    this.baseLoader = new TileLoader(() => events.progress(this.loader.state));
+    const highDpi = window.devicePixelRatio >= HIGH_DPI_FROM;
+    const options = { highDpi, fade: !prefersReducedMotion() };
+    const progress = (): void => events.progress();
+    this.base = new Picture({ ...options, zIndex: 0, className: "base-layer", preload: 2 }, progress);
+    this.images = new Picture({ ...options, zIndex: 1 }, progress);
+    this.other = new Picture({ ...options, zIndex: 2 }, progress);
+    this.swipe = new Swipe(this.images.layer, this.other.layer);
     this.map = new OlMap({
       target,
       view: this.view,
-      layers: [this.base, this.images],
+      layers: [this.base, this.images, this.other].map(({ layer }) => layer),
       interactions: defaultInteractions(),
       controls: [
         new Zoom({ zoomInTipLabel: strings.zoomIn, zoomOutTipLabel: strings.zoomOut }),
         new ScaleLine({ minWidth: 72 }),
       ],
     });
-    this.map.on("movestart", () => this.loader.recount());
+    this.map.on("movestart", () => {
+      this.images.recount();
+      this.other.recount();
+    });
     this.map.on("moveend", () => events.moved());
     this.map.on("postrender", () => {
       this.outdated = false;
     });
     this.map.on("rendercomplete", () => {
-      const pending = this.loader.pending + this.baseLoader.pending;
+      const pending = this.images.pending + this.other.pending + this.base.pending;
       if (pending === 0 && !this.outdated) events.complete();
     });
     this.map.on("pointermove", (event) => {
@@ -91,36 +93,27 @@ export class ImageMap {
 
   setBase(collection: Collection | null): void {
     if (collection === null) {
-      this.base.setSource(null);
+      this.base.show(null);
       return;
     }
     const style = collection.default_style;
-    const layer: Layer = { collection, style, formula: null, time: null, mosaic: null };
-    this.base.setSource(this.source(collection, tileUrl(layer, this.highDpi), this.baseLoader));
+    this.base.show({ collection, style, formula: null, time: null, mosaic: null });
   }
 
-  /** Shows a layer. Until its tiles have come the map keeps drawing the picture before it. */
-  setLayer(layer: Layer | null): void {
-    if (layer === null) {
-      this.loader.restart();
-      this.images.setSource(null);
-      this.shown = null;
-      return;
-    }
-    const { collection } = layer;
-    const url = tileUrl(layer, this.highDpi);
-    if (this.shown?.url === url) return;
+  /**
+   * Shows a layer, and another one on the right of the divider. Until their tiles have come the
+   * map keeps drawing the picture before them.
+   */
+  setLayers(layer: Layer | null, other: Layer | null): void {
+    const changed = [this.images.show(layer), this.other.show(other)];
+    if (!changed.includes(true)) return;
     this.outdated = true;
-    this.loader.restart();
-    const source = this.images.getSource();
-    if (source !== null && this.shown?.collection === collection.id) {
-      source.setTileUrlFunction(tileUrlFunction(collection, url), url);
-    } else {
-      this.images.setSource(this.source(collection, url, this.loader));
-      // Exclusive in OpenLayers: tiles of the lowest level are drawn down to half their size.
-      this.images.setMinZoom(collection.min_zoom - 1);
-    }
-    this.shown = { collection: collection.id, url };
+    this.map.render();
+  }
+
+  /** Puts the divider at a share of the map's width; null takes it away. */
+  setSplit(split: number | null): void {
+    this.swipe.set(split);
     this.map.render();
   }
 
@@ -130,24 +123,29 @@ export class ImageMap {
   }
 
   setOpacity(percent: number): void {
-    this.images.setOpacity(percent / 100);
+    this.images.layer.setOpacity(percent / 100);
+    this.other.layer.setOpacity(percent / 100);
   }
 
   /** Asks again for tiles that failed. */
   retry(): void {
-    this.loader.restart();
-    this.baseLoader.restart();
-    this.images.getSource()?.refresh();
-    this.base.getSource()?.refresh();
+    for (const picture of [this.base, this.images, this.other]) picture.retry();
     this.map.render();
   }
 
+  /** Tiles of the shown layers together. */
   get tiles(): TileCount {
-    return this.loader.state;
+    const [a, b] = [this.images.tiles, this.other.tiles];
+    return {
+      asked: a.asked + b.asked,
+      done: a.done + b.done,
+      failed: a.failed + b.failed,
+      error: a.error ?? b.error,
+    };
   }
 
   get baseTiles(): TileCount {
-    return this.baseLoader.state;
+    return this.base.tiles;
   }
 
   get zoom(): number {
@@ -194,27 +192,6 @@ export class ImageMap {
       },
     });
   }
-
-  private source(collection: Collection, url: string, loader: TileLoader): TileSource {
-    const source = new XYZ({
-      minZoom: collection.min_zoom,
-      maxZoom: collection.max_zoom,
-      tilePixelRatio: this.highDpi ? 2 : 1,
-      tileLoadFunction: loader.load,
-      wrapX: true,
-      transition: prefersReducedMotion() ? 0 : 150,
-    });
-    source.setTileUrlFunction(tileUrlFunction(collection, url), url);
-    return source;
-  }
-}
-
-/** Addresses of the tiles that touch the collection; all others are empty without asking. */
-function tileUrlFunction(collection: Collection, template: string): UrlFunction {
-  return ([z = 0, x = 0, y = 0]) => {
-    if (!intersects(tileBbox({ z, x, y }), collection.bbox)) return undefined;
-    return fillTemplate(template, { z, x, y });
-  };
 }
 
 function prefersReducedMotion(): boolean {

@@ -76,6 +76,8 @@ class Switcher implements StyleSwitcher {
   }
 
   update(own: readonly StyleInfo[], chosen: string | null): void {
+    // The previews of another collection's styles would be asked for by wrong addresses.
+    if (own !== this.own) this.address = null;
     this.own = own;
     this.chosen = chosen;
     this.element.hidden = own.length === 0;
