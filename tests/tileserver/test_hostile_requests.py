@@ -20,6 +20,7 @@ BOUNDED = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+MANY = settings(BOUNDED, max_examples=5000)
 LEAK = re.compile(rb"Traceback|site-packages|/tmp/|\.tif\b|file://|sqlite", re.IGNORECASE)
 
 _HOSTILE_TEXTS = [
@@ -38,7 +39,10 @@ EXTREMES = ["0", "-180", "180", "90", "-90", "2e7", "4.6e9", "9.9e11", "1e-300",
 NUMBERS = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True).map(repr), st.sampled_from(EXTREMES)
 )
-CRS = ["EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:3031", "EPSG:3413", "EPSG:32632", "EPSG:2056"]
+CRS = [
+    *("EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:3031", "EPSG:3413", "EPSG:32632", "EPSG:2056"),
+    *("AUTO2:42001,1,7.5,46.5", "AUTO2:42003,1000,-170,-80"),
+]
 BOXES = st.one_of(
     st.lists(NUMBERS, min_size=4, max_size=4).map(",".join),
     st.lists(st.floats(-1e12, 1e12), min_size=4, max_size=4).map(
@@ -58,7 +62,9 @@ def some_hostile(query: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[
 
 WMS = some_hostile(
     {
-        "REQUEST": st.sampled_from(["GetMap"] * 5 + ["GetCapabilities"]),
+        "REQUEST": st.sampled_from(
+            ["GetMap"] * 5 + ["GetFeatureInfo"] * 3 + ["GetCapabilities", "DescribeLayer"]
+        ),
         "VERSION": st.just("1.3.0"),
         "LAYERS": st.sampled_from([LAYER, LAYER, f"{LAYER},{LAYER}"]),
         "STYLES": st.just(""),
@@ -66,18 +72,27 @@ WMS = some_hostile(
         "BBOX": BOXES,
         "WIDTH": st.sampled_from(["1", "7", "64"]),
         "HEIGHT": st.sampled_from(["1", "9", "64"]),
-        "FORMAT": st.sampled_from(["image/png", "image/jpeg", "image/webp"]),
+        "FORMAT": st.sampled_from(
+            ["image/png", "image/jpeg", "image/webp", "image/gif", "image/png8", "image/geotiff"]
+        ),
+        "QUERY_LAYERS": st.just(LAYER),
+        "I": st.sampled_from(["0", "5"]),
+        "J": st.sampled_from(["0", "8"]),
+        "INFO_FORMAT": st.sampled_from(
+            ["text/plain", "application/json", "application/vnd.esri.wms_featureinfo_xml"]
+        ),
+        "ELEVATION": st.sampled_from(["0", "0/5,7"]),
         "TRANSPARENT": st.sampled_from(["TRUE", "FALSE"]),
         "BGCOLOR": st.just("0xFF00FF"),
         "TIME": TIMES,
-        "EXCEPTIONS": st.sampled_from(["XML", "BLANK"]),
+        "EXCEPTIONS": st.sampled_from(["XML", "BLANK", "INIMAGE"]),
     }
 )
 NUMBER = st.one_of(st.integers(0, 3).map(str), st.integers(-2, 40).map(str))
 GRIDS = st.sampled_from(["WebMercatorQuad", "WorldCRS84Quad", "UPSAntarcticWGS84Quad"])
 WMTS = some_hostile(
     {
-        "request": st.sampled_from(["GetTile"] * 5 + ["GetCapabilities"]),
+        "request": st.sampled_from(["GetTile"] * 5 + ["GetFeatureInfo"] * 3 + ["GetCapabilities"]),
         "version": st.just("1.0.0"),
         "layer": st.just(LAYER),
         "style": st.just(""),
@@ -86,6 +101,9 @@ WMTS = some_hostile(
         "tilematrix": NUMBER,
         "tilerow": NUMBER,
         "tilecol": NUMBER,
+        "i": st.sampled_from(["0", "255"]),
+        "j": st.sampled_from(["0", "255"]),
+        "infoformat": st.sampled_from(["text/html", "application/vnd.ogc.gml"]),
         "time": TIMES,
         "v": st.just("1"),
     }
@@ -97,6 +115,11 @@ LAST = st.tuples(NUMBER, st.sampled_from([".png", "@2x.png", ".jpg", ".tif"])).m
 PATHS = st.one_of(
     st.tuples(*map(st.just, ("tiles", LAYER, "default")), GRIDS, NUMBER, NUMBER, LAST),
     st.tuples(*map(st.just, ("wmts", "1.0.0", LAYER, "default")), GRIDS, NUMBER, NUMBER, LAST),
+    st.tuples(
+        *map(st.just, ("wmts", "1.0.0", LAYER, "default")),
+        *(GRIDS, NUMBER, NUMBER, NUMBER, NUMBER),
+        st.tuples(NUMBER, st.sampled_from([".json", ".gml", ".exe"])).map("".join),
+    ),
     st.lists(SEGMENT, min_size=1, max_size=8).map(lambda s: ("wmts", "1.0.0", *s)),
     st.lists(SEGMENT, min_size=1, max_size=8).map(lambda s: ("tiles", *s)),
     st.lists(SEGMENT, min_size=1, max_size=3).map(lambda s: ("api", "collections", *s)),
@@ -157,3 +180,18 @@ def test_wmts(server, query, service):
 def test_paths(server, parts, query):
     path = "/".join(quote(part, safe="") for part in parts)
     check(server, f"/{path}?{urlencode(query)}", "application/json", "text/xml")
+
+
+@pytest.mark.slow
+@MANY
+@given(query=WMS, service=st.sampled_from(["/wms", "/ows"]))
+def test_wms_5000(server, query, service):
+    text = urlencode({"SERVICE": "WMS", **query}, errors="replace")
+    check(server, f"{service}?{text}", "text/xml", "application/vnd.ogc.se_xml")
+
+
+@pytest.mark.slow
+@MANY
+@given(query=WMTS, service=st.sampled_from(["/wmts", "/ows"]))
+def test_wmts_5000(server, query, service):
+    check(server, f"{service}?{urlencode({'service': 'WMTS', **query})}", "text/xml")
