@@ -233,3 +233,23 @@ async def test_errors_name_the_column_in_the_protocol_s_form(one):
         assert answer.status_code == 400
         assert b'locator="expression"' in answer.content
         assert b"column" in answer.content
+
+
+async def test_planes_through_the_route_and_where_they_are_refused(one):
+    async with running(one.settings) as app:
+        for text in ("slope(b1)", "time_max(b1) - b1", "hillshade(b1), b1/40000, 0*b1"):
+            answer = await app.get(tile_url(query="?" + urlencode({"expression": text})))
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+        query = "?" + urlencode({"expression": "time_max(b1)", "mosaic": "median"})
+        answer = await app.get(tile_url(query=query))
+        assert answer.status_code == 400
+        assert "takes no such mosaic" in answer.json()["detail"]
+        box = ",".join(map(repr, mercator_tile(*TILE).bounds))
+        info = {
+            "SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetFeatureInfo", "LAYERS": "heights",
+            "STYLES": "", "CRS": "EPSG:3857", "BBOX": box, "WIDTH": "256", "HEIGHT": "256",
+            "FORMAT": "image/png", "QUERY_LAYERS": "heights", "I": "3", "J": "0",
+            "INFO_FORMAT": "application/json", "EXPRESSION": "slope(b1)",
+        }  # fmt: skip
+        answer = await app.get("/wms?" + urlencode(info))
+        assert b"no value at a single point" in answer.content
