@@ -13,6 +13,7 @@ from renderers.files import FileCache
 from renderers.geobox import GeoBox
 from renderers.image import Image
 from renderers.job import CoverageJob, DrawJob, LayerJob, Left, OutlinesJob, Spent
+from renderers.labels import labelled
 from renderers.masks import Screen
 from renderers.mosaic import IndexSaver, Mosaicker, Wanted
 from renderers.outlines import filled, stroked
@@ -204,7 +205,8 @@ class Renderer:
 
 
 def _outlines(layer: OutlinesJob, box: GeoBox) -> Image | None:
-    return stroked(layer.shapes, layer.kinds, layer.palette, layer.width, box)
+    lines = stroked(layer.shapes, layer.kinds, layer.palette, layer.width, box)
+    return _painted([lines, labelled(layer.labels, box)])
 
 
 def _painted(images: Sequence[Image | None]) -> Image | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from renderers.errors import BudgetExceededError
 from renderers.geobox import GeoBox
 from renderers.image import UInt8Array
+from renderers.labels import Labels
 from renderers.outlines import Shapes
 from renderers.rule import PLAIN, MosaicRule
 from renderers.scene import Scene
@@ -146,19 +147,21 @@ class Footprints:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OutlinesJob:
-    """A layer of outlines.
+    """A layer of outlines with labels.
 
     Attributes:
         shapes: What to draw, the first on top.
         kinds: Of each its place in the palette.
         palette: uint8, shape (n, 4), RGBA.
         width: Of the lines, in pixels of the picture.
+        labels: Above the outlines.
     """
 
     shapes: Shapes
     kinds: Sequence[int]
     palette: UInt8Array
     width: float
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from renderers.crs import WGS84, crs_object, is_geographic, transform_points
+from renderers.crs import WGS84, crs_object, transform_points
 from renderers.geobox import Bounds, FloatArray, GeoBox
 from renderers.image import Image, UInt8Array
 from renderers.kernels import outlines as kernels
+from renderers.turns import shifts
 
 #: Width of lines in pixels of a screen.
 LINE_WIDTH: Final = 1.5
@@ -30,10 +31,6 @@ _PIECES, _LONGEST = 48, 1.0
 _PAD: Final = 0.1
 #: Projections that have no poles end before.
 _LAST_PARALLEL: Final = 89.9
-#: How often a picture may go around the Earth.
-_MOST_TURNS: Final = 16
-#: Circumference of the sphere of EPSG:3857, metres.
-_MERCATOR_TURN: Final = 2.0 * math.pi * 6378137.0
 _MERIDIANS: Final = ("longitude of natural origin", "longitude of origin", "longitude of false")
 
 
@@ -189,17 +186,8 @@ def _placed(lonlat: FloatArray, box: GeoBox) -> Iterator[FloatArray]:
         return
     lon, lat = np.ascontiguousarray(lonlat.T)
     x, y = transform_points(WGS84, box.crs, lon, lat)
-    for shift in _shifts(box):
+    for shift in shifts(box):
         yield np.column_stack(box.to_pixel(x + shift, y))
-
-
-def _shifts(box: GeoBox) -> list[float]:
-    """Return how far the copies of the Earth lie that a grid shows, in units of its CRS."""
-    turn = 360.0 if is_geographic(box.crs) else _MERCATOR_TURN if box.crs == "EPSG:3857" else 0.0
-    if not turn:
-        return [0.0]
-    first, last = (math.floor(x / turn + 0.5) for x in (box.bounds[0], box.bounds[2]))
-    return [turn * k for k in range(first, min(last, first + _MOST_TURNS) + 1)]
 
 
 def _fill(

@@ -1,15 +1,22 @@
 """Outlines of a collection's scenes: a style of every layer, and what shows scenes left out."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import shapely
 
+from renderers.geobox import GeoBox
 from renderers.job import OutlinesJob
+from renderers.labels import Labels, reach
 from renderers.outlines import LINE_WIDTH, Shapes
 from renderers.rule import MosaicRule
+from renderers.scene import Scene
 from styles.model import ClassColour, ClassEntry, Style
 from styles.program import select
+from tileserver import area as areas
 from tileserver.catalogue.base import Area, Footprint
 
 #: Most scenes whose outlines are drawn in one picture, the most recent ones.
@@ -34,7 +41,7 @@ STYLE: Final = Style(
     title="Footprints",
     program=select(["footprint"]),
     colour=ClassColour(_CLASSES),
-    description="Outlines of the images, coloured by their cloud cover.",
+    description="Outlines of the images, coloured by cloud cover, with date and cloud cover.",
     resampling="nearest",
 )
 
@@ -62,14 +69,85 @@ def shapes(footprints: Sequence[Footprint], area: Area) -> Shapes:
     return Shapes([footprint.outline for footprint in footprints], area.boxes)
 
 
-def outlines(footprints: Sequence[Footprint], area: Area, density: float) -> OutlinesJob:
-    """Return the job that draws outlines.
+def label(scene: Scene) -> tuple[str, ...]:
+    """Return what is written on a footprint: day (UTC) and cloud cover, as far as they are known.
+
+    Percents are cut, not rounded, so that none contradicts the colour of its class.
+    """
+    day = () if scene.datetime is None else (scene.datetime.date().isoformat(),)
+    cloud = scene.cloud_cover
+    return (*day, *(() if cloud is None else (_CLOUD.format(math.floor(cloud)),)))
+
+
+_CLOUD: Final = "{} % cloud"
+#: The widest labels: digits are not equally wide.
+_WIDEST: Final = tuple((f"{d * 4}-{d * 2}-{d * 2}", _CLOUD.format(d * 3)) for d in "0123456789")
+
+
+def area_with_labels(box: GeoBox, density: float) -> Area:
+    """Return the area of all footprints that decide about labels in a picture.
 
     Args:
-        footprints: The first on top.
+        box: The picture's grid.
+        density: Pixels of the picture per pixel of a screen.
+    """
+    return areas.of_geobox(box.padded(reach(_WIDEST, density)))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Footprints of a picture.
+
+    Attributes:
+        drawn: Those that lie in it and belong to its mosaic, the first on top.
+        around: With labels: `drawn`, and in their order those just outside of the picture.
+    """
+
+    drawn: list[Footprint]
+    around: list[Footprint]
+
+
+def listed(footprints: Sequence[Footprint], rule: MosaicRule, area: Area) -> Listed:
+    """Return which footprints a picture shows, and which write their labels in or around it.
+
+    Args:
+        footprints: Of `area_with_labels`.
+        rule: Of the mosaic.
+        area: Of the picture.
+    """
+    inside = _touch(footprints, area)
+    drawn = in_order([f for f, there in zip(footprints, inside, strict=True) if there], rule)
+    # Of how many dates there are outside of the picture nothing depends inside of it.
+    beside = {f.scene.id for f, there in zip(footprints, inside, strict=True) if not there}
+    known = beside.union(f.scene.id for f in drawn)
+    every = in_order(footprints, replace(rule, dates=None))
+    return Listed(drawn, [f for f in every if f.scene.id in known])
+
+
+def _touch(footprints: Sequence[Footprint], area: Area) -> list[bool]:
+    """Tell of each footprint whether it touches an area."""
+    shapes = np.array([footprint.outline for footprint in footprints], dtype=object)
+    found = np.zeros(len(shapes), np.bool_)
+    for west, south, east, north in area.boxes:
+        for turn in (0.0, 360.0):
+            box = shapely.box(west + turn, south, east + turn, north)
+            found |= shapely.intersects(shapes, box)
+    return found.tolist()
+
+
+def outlines(footprints: Listed, area: Area, density: float) -> OutlinesJob:
+    """Return the job that draws outlines and labels.
+
+    Args:
+        footprints: What to draw.
         area: Of the picture.
         density: Pixels of the picture per pixel of a screen.
     """
-    kinds = [cloud_class(footprint.scene.cloud_cover) for footprint in footprints]
+    kinds = [cloud_class(footprint.scene.cloud_cover) for footprint in footprints.drawn]
     palette = np.array([entry.colour for entry in _CLASSES], np.uint8)
-    return OutlinesJob(shapes(footprints, area), kinds, palette, LINE_WIDTH * density)
+    labels = Labels(
+        [footprint.outline for footprint in footprints.around],
+        [label(footprint.scene) for footprint in footprints.around],
+        density,
+    )
+    return OutlinesJob(shapes(footprints.drawn, area), kinds, palette, LINE_WIDTH * density, labels)

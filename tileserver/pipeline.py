@@ -639,7 +639,12 @@ class Pipeline:
         if any(layer.style is footprints.STYLE for layer in layers):
             digests.append(repr(request.density))
         revisions = [
-            timesearch.revision(self._catalogue, layer.collection.id, area, layer.times.spans)
+            timesearch.revision(
+                self._catalogue,
+                layer.collection.id,
+                _searched(layer, request, area),
+                layer.times.spans,
+            )
             for layer in layers
         ]
         return cache_key(request, digests, revisions, [layer.times.key for layer in layers])
@@ -651,7 +656,7 @@ class Pipeline:
         if stored is not None:
             return stored
         async with self._admission.admit(request.geobox.width * request.geobox.height):
-            found = [await self._layer(layer, area, request.density) for layer in layers]
+            found = [await self._layer(layer, request, area) for layer in layers]
             jobs = tuple(layer.job for layer in found)
             with _timed():
                 drawn = await self._renderer.picture(
@@ -668,17 +673,19 @@ class Pipeline:
             await self._tiles.set(key, entry)
         return entry
 
-    async def _layer(self, layer: _Resolved, area: Area, density: float) -> _Found:
+    async def _layer(self, layer: _Resolved, request: PictureRequest, area: Area) -> _Found:
         """Find what a layer is drawn of."""
         if layer.style is footprints.STYLE:
-            listed, cut = await self._footprints(layer, area)
-            scenes = tuple(footprint.scene for footprint in listed)
-            lines = footprints.outlines(listed, area, density)
+            found, cut = await self._footprints(layer, _searched(layer, request, area))
+            listed = footprints.listed(found, layer.rule, area)
+            scenes = tuple(footprint.scene for footprint in listed.drawn)
+            lines = footprints.outlines(listed, area, request.density)
             return _Found(lines, scenes, footprints.MOST if cut else 0)
         search = await self._search(layer.collection, area, layer.times, layer.rule)
 
         async def beyond(left: Left) -> Shapes:
-            listed, _ = await self._footprints(layer, area)
+            found, _ = await self._footprints(layer, area)
+            listed = footprints.in_order(found, layer.rule)
             return footprints.shapes([f for f in listed if left.out(f.scene.id)], area)
 
         job = LayerJob(
@@ -687,12 +694,11 @@ class Pipeline:
         return _Found(job, search.scenes, MAX_CANDIDATES if search.cut else 0)
 
     async def _footprints(self, layer: _Resolved, area: Area) -> tuple[list[Footprint], bool]:
-        """Return where the scenes of a layer lie, in the order of its rule; whether it has more."""
+        """Return where the scenes of a layer lie, most recent first; whether it has more."""
         found = await timesearch.footprints(
             self._catalogue, layer.collection, area, layer.times.spans, footprints.MOST
         )
-        listed = footprints.in_order(found[: footprints.MOST], layer.rule)
-        return listed, len(found) > footprints.MOST
+        return found[: footprints.MOST], len(found) > footprints.MOST
 
     async def _search(
         self,
@@ -737,6 +743,13 @@ def _told(scenes: Sequence[Sequence[Scene]], lacking: str) -> tuple[tuple[str, s
 def listing(collection: Collection) -> int:
     """Return the place of a collection among the others, as its description says; 0 without."""
     return int(collection.extra.get(ORDER, 0))
+
+
+def _searched(layer: _Resolved, request: PictureRequest, area: Area) -> Area:
+    """Return the area whose scenes decide about a layer, in a picture of an area."""
+    if layer.style is footprints.STYLE:
+        return footprints.area_with_labels(request.geobox, request.density)
+    return area
 
 
 def _choice(time: TimeRequest, collection: Collection, *, ruled: bool = False) -> TimeChoice:

@@ -1,4 +1,4 @@
-"""Text of legends: the typeface Inter, from a package, so that it looks alike everywhere.
+"""Text of legends and labels: the typeface Inter, from a package, so it looks alike everywhere.
 
 Letters stand where their unhinted widths put them, at quarters of a pixel, so that a text is
 equally wide at every size, and the same in pixels and in outlines.
@@ -6,6 +6,7 @@ equally wide at every size, and the same in pixels and in outlines.
 
 import functools
 import threading
+from collections.abc import Iterator
 from importlib.resources import as_file, files
 from typing import Any, Final, Literal, NamedTuple
 
@@ -99,6 +100,22 @@ def coverage(char: str, size: float, weight: Weight, subpixel: int) -> Coverage:
         rows, columns, pitch = bitmap.rows, bitmap.width, bitmap.pitch
         alpha = np.array(bitmap.buffer, np.uint8).reshape(rows, max(pitch, 0))[:, :columns]
         return Coverage(alpha, glyph.bitmap_left, glyph.bitmap_top)
+
+
+def letters(
+    text: str, x: float, size: float, weight: Weight = "regular"
+) -> Iterator[tuple[Coverage, int]]:
+    """Yield the pixels of each letter of a line of text, and the column in which its pen stands.
+
+    Args:
+        text: The line.
+        x: Where it begins, in pixels.
+        size: Pixels per em.
+        weight: Of the text.
+    """
+    for char, place in zip(text, places(text, size, weight), strict=True):
+        column, subpixel = divmod(round((x + place) * SUBPIXELS), SUBPIXELS)
+        yield coverage(char, size, weight, subpixel), column
 
 
 @functools.lru_cache(4096)

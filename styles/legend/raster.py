@@ -98,10 +98,7 @@ def _gradient(item: Gradient, canvas: _Canvas) -> None:
 def _text(item: Text, canvas: _Canvas) -> None:
     size = item.size * canvas.scale
     baseline = round(item.y * canvas.scale)
-    for char, place in zip(item.text, fonts.places(item.text, size, item.weight), strict=True):
-        quarters = round((item.x * canvas.scale + place) * fonts.SUBPIXELS)
-        column, subpixel = divmod(quarters, fonts.SUBPIXELS)
-        letter = fonts.coverage(char, size, item.weight, subpixel)
+    for letter, column in fonts.letters(item.text, item.x * canvas.scale, size, item.weight):
         top, left = baseline - letter.top, column + letter.left
         _over_clipped(canvas, top, left, letter.alpha, item.colour)
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from support.pictures import pixels
 from support.rasters import TILE, ramp, tile_url, wedge
 
 from renderers.crs import WGS84, transform_points
-from tileserver.footprints import STYLE, cloud_class
+from renderers.scene import Scene
+from tileserver.footprints import STYLE, cloud_class, label
 from tileserver.timetold import DAYS
 
 PATH = "/api/collections/heights/footprints"
@@ -44,8 +46,13 @@ async def test_every_layer_has_the_style_and_draws_outlines_where_images_lie(dat
         inside[max(row - 3, 0) : row + 131, max(column - 3, 0) : column + 131] = True
         assert shown.any()
         assert not (shown & ~inside).any()
-        assert not shown[row + 4 : row + 124, column + 4 : column + 124].any()
-        colour = pixels(answer.content)[shown][:, :3]
+        label = np.zeros((256, 256), bool)
+        label[row + 50 : row + 78, column + 24 : column + 104] = True
+        assert (shown & label).any()
+        middle = np.zeros((256, 256), bool)
+        middle[row + 4 : row + 124, column + 4 : column + 124] = True
+        assert not (shown & middle & ~label).any()
+        colour = pixels(answer.content)[shown & ~label][:, :3]
         assert (colour == STYLE.colour.classes[-1].colour[:3]).all(), "cloud cover not known"
         again = await app.get(
             tile_url(OUTER, "footprints"), headers={"if-none-match": answer.headers["etag"]}
@@ -58,6 +65,57 @@ async def test_every_layer_has_the_style_and_draws_outlines_where_images_lie(dat
         other = await app.get(tile_url(OUTER, "footprints", query="?time=2024-06-05"))
         assert not edges(other.content).any()
         assert app.services.stores.requests == before, "no image was touched"
+
+
+async def test_a_label_goes_on_in_the_next_tile(dated):
+    """The image is one tile, its middle is where its four tiles of the next zoom meet."""
+    zoom, x, y = TILE[0] + 1, 2 * TILE[1], 2 * TILE[2]
+    west, south, east, north = mercator_tile(*TILE).bounds
+    async with running(dated.settings) as app:
+        whole = pixels(
+            (
+                await app.get(
+                    "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&CRS=EPSG:3857&WIDTH=512"
+                    "&HEIGHT=512&FORMAT=image/png&TRANSPARENT=TRUE&LAYERS=heights"
+                    f"&STYLES=footprints&BBOX={west},{south},{east},{north}"
+                )
+            ).content
+        )[:, :, :4]
+        tiles = [
+            [
+                pixels((await app.get(tile_url((zoom, x + i, y + j), "footprints"))).content)
+                for i in (0, 1)
+            ]
+            for j in (0, 1)
+        ]
+    joined = np.vstack([np.hstack(row) for row in tiles])
+    middle = np.s_[200:312, 200:312]
+    np.testing.assert_array_equal(joined[middle], whole[middle])
+    for quarter in (np.s_[200:256, 200:256], np.s_[256:312, 256:312]):
+        assert (whole[quarter][..., 3] > 0).sum() > 100
+
+
+async def test_an_image_beside_a_tile_takes_the_place_of_its_label(dated):
+    """It lies outside, its label would lie over the other one's: no tile may show both."""
+    zoom, x, y = TILE[0] + 1, 2 * TILE[1], 2 * TILE[2]
+    left = tile_url((zoom, x, y), "footprints")
+    async with running(dated.settings) as app:
+        before = await app.get(left)
+        # 80 pixels wide and high, 6 pixels right of the tile, half of it below.
+        path = dated.raster("beside.tif", ramp())
+        _, south, east, _ = mercator_tile(zoom, x, y).bounds
+        with rasterio.open(path, "r+") as out:
+            pixel = out.transform.a / 2
+            side = 80 / 256 * pixel
+            out.transform = Affine(side, 0, east + 6 * pixel, 0, -side, south + 40 * pixel)
+        await dated.add(path, 20)
+        app.services.catalogue.local._follow(force=True)
+        after = await app.get(left)
+        assert after.headers["etag"] != before.headers["etag"]
+        assert after.headers[DAYS] == "2024-06-10 2024-06-01", "the image is not in the picture"
+        shown = [pixels(a.content)[200:, 200:, 3] > 0 for a in (before, after)]
+        assert shown[0].sum() > 100
+        assert not shown[1].any()
 
 
 async def test_what_tells_of_layers_tells_of_the_style(dated):
@@ -193,6 +251,19 @@ async def test_an_image_across_180_degrees_is_cut_there_and_drawn_on_both_sides(
             rows = shown[200:250].any(axis=0)
             assert rows[column - 1 : column + 2].any()
             assert not rows[[0, 255]].any() or 0 < column < 3, "180 degrees is no edge"
+
+
+@pytest.mark.parametrize(
+    ("day", "cover", "expected"),
+    [
+        (datetime(2025, 7, 12, 23, 59, tzinfo=UTC), 9.9, ("2025-07-12", "9 % cloud")),
+        (datetime(2025, 7, 12, tzinfo=UTC), None, ("2025-07-12",)),
+        (None, 100.0, ("100 % cloud",)),
+        (None, None, ()),
+    ],
+)
+def test_a_label_says_what_is_known(day, cover, expected):
+    assert label(Scene("a", "b", day, {}, cover)) == expected
 
 
 def test_classes_of_cloud_cover():
