@@ -250,6 +250,7 @@ def test_wrong_words_of_extensions(site, parameters, code):
         {"SCALESIZE": "i(99999999)"},
         {"SCALEFACTOR": "40"},
         {"MOSAIC": "magic"},
+        {"MEDIATYPE": "multipart/related", "STYLE": "values"},
         {"FORMAT": "application/gml+xml", "SCALESIZE": "i(2000),j(2000)"},
     ],
 )

@@ -125,11 +125,12 @@ async def get_coverage(request: Request, kvp: Kvp, spool: Spool, version: Versio
     )
     size = grid.width * grid.height * len(bands) * coverage.dtype.itemsize
     output = Output(values, size, kind, name=name_of(summary))
-    sent = await payload(request, output, spool)
     file = Part(kind.name, f"{output.name}.{kind.extension}")
-    manifest = Part("text/xml", "manifest.xml")
+    # Made first: nothing may fail between the file and its sending, which gives its room back.
+    manifest = _manifest(coverage, file, version)
+    sent = await payload(request, output, spool)
     return respond(
-        request, enclosed(sent, _manifest(coverage, file, version), manifest, file), output
+        request, enclosed(sent, manifest, Part("text/xml", "manifest.xml"), file), output
     )
 
 

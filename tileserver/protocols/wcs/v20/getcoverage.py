@@ -14,7 +14,7 @@ from tileserver.protocols.wcs import ranges
 from tileserver.protocols.wcs.axes import Axes, axes_of
 from tileserver.protocols.wcs.formats import TIFF, Format, parse_format
 from tileserver.protocols.wcs.offered import coverage_of, name_of
-from tileserver.protocols.wcs.output import Output, Payload, TiffForm, payload, respond, whole
+from tileserver.protocols.wcs.output import Output, TiffForm, payload, respond, whole
 from tileserver.protocols.wcs.spool import Spool
 from tileserver.protocols.wcs.times import chosen_time
 from tileserver.protocols.wcs.v20 import gml, scaling, tiffing
@@ -177,13 +177,22 @@ async def get_coverage(request: Request, kvp: Kvp, spool: Spool) -> Response:
     if asked.format.kind == "gml":
         stream = await gml.values_of(request, output)
         sent = whole(gml.inline(described, stream), asked.format.name)
+    elif asked.multipart:
+        # Made first: nothing may fail between the file and its sending, which gives its room back.
+        document = _document(asked, described)
+        sent = gml.multipart(await payload(request, output, spool), document, asked.format)
     else:
         sent = await payload(request, output, spool)
-        if asked.multipart:
-            sent = _with_document(sent, described, asked.format)
     return respond(request, sent, output)
 
 
-def _with_document(sent: Payload, described: gml.Described, kind: Format) -> Payload:
-    """Put a GML document before a file (OGC 09-110r4, 8.4.2)."""
-    return gml.multipart(sent, gml.referring(described, kind), kind)
+def _document(asked: GetCoverage, described: gml.Described) -> bytes:
+    """Return the GML document that goes before a file (OGC 09-110r4, 8.4.2).
+
+    Raises:
+        InvalidParameterError: Of a style's values, whose type is not known before they are read.
+    """
+    if asked.style:
+        message = "a style's values are sent without a document"
+        raise InvalidParameterError(message, parameter="mediaType")
+    return gml.referring(described, asked.format)
