@@ -133,7 +133,8 @@ class DirectRoutes:
 
     def _match(self, path: str) -> tuple[DirectRoute[Any] | None, dict[str, str]]:
         for pattern, route in self._routes:
-            match = pattern.match(path)
+            # To the very end: `$` alone would leave a newline behind an extension unseen.
+            match = pattern.fullmatch(path)
             if match:
                 return route, match.groupdict()
         return None, {}

@@ -110,6 +110,20 @@ SEGMENTS = st.one_of(
     st.lists(st.one_of(ODD, NUMBER), max_size=8).map(tuple),
     st.tuples(st.just("heights"), st.just("values"), st.just("tilejson.json")),
 )
+WMTS_TILES = st.tuples(
+    st.sampled_from(["heights"] * 6 + ["nothing", "%68eights"]),
+    st.sampled_from(["values", "default"] * 3 + ["no"]),
+    st.sampled_from(["", "", "2024-06-01", "2024-06-02", "current", "soon", "2024/2025", "%2e%2e"]),
+    st.sampled_from(["WebMercatorQuad"] * 6 + ["None"]),
+    st.one_of(st.just(Z), NUMBER),
+    st.one_of(st.just(Y), NUMBER),
+    st.one_of(st.just(f"{X}.png"), LAST, st.just(f"{X}/1/2.json")),
+).map(lambda parts: tuple(part for part in parts if part))
+WMTS_SEGMENTS = st.one_of(
+    WMTS_TILES,
+    WMTS_TILES.map(lambda parts: (*parts, "")),
+    st.lists(st.one_of(ODD, NUMBER), max_size=9).map(tuple),
+)
 QUERIES = st.lists(
     st.one_of(
         st.tuples(
@@ -140,6 +154,23 @@ def test_any_request_is_answered_the_same_both_ways(server, segments, pairs, hea
     run, app, _ = server
     query = urlencode(pairs).encode()
     run(both(app, "/tiles/" + "/".join(segments), query, headers, method))
+
+
+@BOUNDED
+@given(segments=WMTS_SEGMENTS, pairs=QUERIES, headers=HEADERS, method=METHODS)
+def test_any_address_of_wmts_is_answered_the_same_both_ways(
+    server, segments, pairs, headers, method
+):
+    run, app, _ = server
+    query = urlencode(pairs).encode()
+    run(both(app, "/wmts/1.0.0/" + "/".join(segments), query, headers, method))
+
+
+def test_tiles_of_wmts_are_drawn_by_the_direct_route(server):
+    run, app, _ = server
+    for time in ("", "2024-06-01/"):
+        path = f"/wmts/1.0.0/heights/values/{time}WebMercatorQuad/{Z}/{Y}/{X}.png"
+        assert run(both(app, path)).get(b"content-type") == b"image/png"
 
 
 @BOUNDED
