@@ -137,3 +137,8 @@ export function getStyles(collection: string, signal: AbortSignal): Promise<Libr
 export async function getLegend(path: string, signal: AbortSignal): Promise<Legend> {
   return (await getObject(path, signal)) as unknown as Legend;
 }
+
+/** The answer of WMS GetFeatureInfo; `path` is that of `valuesPath`. */
+export function getFeature(path: string, signal: AbortSignal): Promise<unknown> {
+  return getObject(path, signal);
+}

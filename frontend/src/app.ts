@@ -5,13 +5,14 @@ import {
   ApiError,
   getCollections,
   getDates,
+  getFeature,
   getLegend,
   getStyles,
   isAbort,
   type Collection,
   type DateEntry,
 } from "./api";
-import { firstChoice, mergeDates } from "./dates";
+import { addDays, daysBetween, firstChoice, mergeDates } from "./dates";
 import type { Layout } from "./layout";
 import { ImageMap } from "./map/map";
 import {
@@ -25,6 +26,7 @@ import { strings } from "./strings";
 import type { LibraryStyle } from "./stylelist";
 import type { Message } from "./ui/status";
 import { tileAt } from "./tilegrid";
+import { readValues, valuesPath } from "./values";
 import {
   BASE_COLLECTION,
   EMPTY_VIEW,
@@ -32,6 +34,7 @@ import {
   hasTime,
   middleOf,
   parseView,
+  pointAt,
   resolveView,
   timeOf,
   viewBoxes,
@@ -64,6 +67,9 @@ export class App {
   private legend = "";
   private asking = new AbortController();
   private askingLegend = new AbortController();
+  /** Path of the shown values. */
+  private values = "";
+  private askingValues = new AbortController();
   private askingFormula = new AbortController();
   private timer = 0;
   private busy = true;
@@ -75,6 +81,7 @@ export class App {
         moved: () => this.moved(),
         progress: () => this.report(false),
         complete: () => this.report(true),
+        clicked: (place) => this.choose({ point: pointAt(place) }, "replace"),
         pointer: (position) => layout.showPosition(position),
       },
       () => layout.covered(),
@@ -83,7 +90,7 @@ export class App {
       collection: (id) => this.chooseCollection(id),
       zoomTo: (id) => this.zoomTo(id),
       style: (style) => this.choose({ style, formula: null }),
-      date: (date) => this.choose({ date }),
+      date: (date) => this.chooseDate(date),
       opacityInput: (percent) => this.map.setOpacity(percent),
       opacity: (opacity) => this.choose({ opacity }, "replace"),
       formula: (formula) => this.tryFormula(formula),
@@ -91,6 +98,8 @@ export class App {
         this.askingFormula.abort();
         if (this.view.formula !== null) this.choose({ formula: null });
       },
+      mosaic: (change) => this.choose(change),
+      closeValues: () => this.choose({ point: null }, "replace"),
       compareStart: () => this.startComparing(),
       compareStop: () => this.choose({ compare: null }),
       compare: (change) => this.changeCompare(change),
@@ -204,6 +213,13 @@ export class App {
     this.show();
   }
 
+  /** Another day; a range that ends with it keeps its length. */
+  private chooseDate(date: string): void {
+    const { from, date: last } = this.view;
+    const moved = from === null || last === null ? null : addDays(date, daysBetween(last, from));
+    this.choose({ date, from: moved });
+  }
+
   private chooseCollection(id: string): void {
     this.setView({ ...this.view, collection: id, style: null, formula: null, compare: null });
     this.writeAddress("push");
@@ -244,6 +260,7 @@ export class App {
     this.askForDates();
     if (this.styleUnknown) this.askForLibrary();
     this.showLegend();
+    this.showValues();
     this.report(false);
   }
 
@@ -287,6 +304,29 @@ export class App {
       },
       (error: unknown) => {
         if (!isAbort(error)) this.layout.formulaFault(asApiError(error).message);
+      },
+    );
+  }
+
+  /** Values at the marked place, of the picture that lies there. */
+  private showValues(): void {
+    const { point } = this.view;
+    this.map.mark(point);
+    const layer = point !== null && this.map.isRight(point) ? (this.other ?? this.layer) : this.layer;
+    const path = layer === null || point === null ? "" : valuesPath(layer, point);
+    if (path === this.values) return;
+    this.values = path;
+    this.askingValues.abort();
+    this.askingValues = new AbortController();
+    this.layout.values(point, path === "" ? null : "");
+    if (layer === null || point === null) return;
+    const { styles, bands } = layer.collection;
+    const known = [...styles, ...(this.library?.styles ?? [])];
+    const title = known.find(({ id }) => id === layer.style)?.title ?? layer.style;
+    getFeature(path, this.askingValues.signal).then(
+      (answer) => this.layout.values(point, readValues(answer, layer, title, bands)),
+      (error: unknown) => {
+        if (!isAbort(error)) this.layout.values(point, asApiError(error).message);
       },
     );
   }
@@ -365,13 +405,14 @@ export class App {
   private situation(collection: Collection): Situation {
     return {
       collection,
-      date: this.view.date,
+      // A range of days has its own pictures, also where its last day has none.
+      date: this.view.from === null ? this.view.date : null,
       dates: this.dates,
       datesKnown: !this.busy && this.wantedDates === this.datesKey,
       boxes: viewBoxes(this.map.extent),
       zoom: this.map.zoom,
       go: () => this.zoomTo(collection.id),
-      choose: (date) => this.choose({ date }),
+      choose: (date) => this.chooseDate(date),
     };
   }
 

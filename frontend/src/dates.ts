@@ -131,3 +131,8 @@ function mergeDay(a: DateEntry, b: DateEntry): DateEntry {
       : (a.cloud_cover * a.items + b.cloud_cover * b.items) / items;
   return { date: a.date, items, cloud_cover: cloud };
 }
+
+/** Days from one ISO day to another, negative where that lies before it. */
+export function daysBetween(from: string, to: string): number {
+  return (Date.parse(to) - Date.parse(from)) / 86_400_000;
+}

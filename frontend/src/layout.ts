@@ -12,6 +12,9 @@ import { el, icon } from "./ui/dom";
 import { createComparePanel } from "./ui/compare";
 import { createDivider } from "./ui/divider";
 import { createFormulaPanel } from "./ui/formula";
+import { createMosaicBox, type MosaicChange } from "./ui/mosaic";
+import { createValuesBox } from "./ui/values";
+import type { PointValues } from "./values";
 import { createLegend } from "./ui/legend";
 import { createOpacitySlider } from "./ui/opacity";
 import { createStatus, type Status } from "./ui/status";
@@ -30,6 +33,9 @@ export interface Actions {
   browseStyles(): void;
   formula(formula: Formula): void;
   clearFormula(): void;
+  mosaic(change: MosaicChange): void;
+  /** The values at a place are not wanted any more. */
+  closeValues(): void;
   compareStart(): void;
   compareStop(): void;
   compare(change: Partial<Compare>): void;
@@ -59,6 +65,7 @@ export interface Layout {
   library(styles: readonly LibraryStyle[] | string | null): void;
   legend(legend: Legend | string | null): void;
   formulaFault(message: string): void;
+  values(at: readonly [number, number] | null, values: PointValues | string | null): void;
   showPosition(position: readonly [number, number] | null): void;
   /** Pixels of the map that lie under the page's own parts: top, right, bottom, left. */
   covered(): [number, number, number, number];
@@ -100,6 +107,11 @@ class PageLayout implements Layout {
     (split) => this.actions?.splitInput(split),
     (split) => this.actions?.compare({ split }),
   );
+  private readonly mosaicBox = createMosaicBox((change) => this.actions?.mosaic(change));
+  private readonly valuesBox = createValuesBox(
+    (at) => strings.place(at, POSITION_DECIMALS),
+    () => this.actions?.closeValues(),
+  );
   private readonly legendBox = createLegend(!this.narrow.matches);
   private readonly slider = createOpacitySlider(
     (percent) => this.actions?.opacityInput(percent),
@@ -124,6 +136,7 @@ class PageLayout implements Layout {
 
   constructor(root: HTMLElement) {
     this.panel.setAttribute("aria-label", strings.panel);
+    this.calendar.element.append(this.mosaicBox.element);
     this.body.append(
       this.list.element,
       this.calendar.element,
@@ -149,6 +162,7 @@ class PageLayout implements Layout {
       this.status.progress,
       this.panel,
       this.legendBox.element,
+      this.valuesBox.element,
       bottom,
       footer,
     );
@@ -168,7 +182,8 @@ class PageLayout implements Layout {
     this.list.update(collections, collection?.id ?? null);
     this.calendar.element.hidden = !timed;
     this.calendar.update(dates, view.date);
-    this.stepper.update(dates, timed ? view.date : null);
+    this.mosaicBox.update(collection, view, dates);
+    this.stepper.update(dates, timed ? view.date : null, view.from);
     this.switcher.update(collection?.styles ?? [], view.formula === null ? view.style : null);
     this.formula.update(collection, view.formula);
     this.comparePanel.element.hidden = layer === null;
@@ -188,6 +203,10 @@ class PageLayout implements Layout {
     this.switcher.library(styles);
   }
 
+  values(at: readonly [number, number] | null, values: PointValues | string | null): void {
+    this.valuesBox.show(at, values);
+  }
+
   formulaFault(message: string): void {
     this.formula.fault(message);
   }
@@ -197,7 +216,7 @@ class PageLayout implements Layout {
   }
 
   showPosition(position: readonly [number, number] | null): void {
-    this.position.textContent = position === null ? "" : degrees(position);
+    this.position.textContent = position === null ? "" : strings.place(position, POSITION_DECIMALS);
   }
 
   covered(): [number, number, number, number] {
@@ -253,13 +272,6 @@ function credits(collections: readonly Collection[], shown: Collection | null): 
   const base = collections.find(({ id }) => id === BASE_COLLECTION);
   const texts = [shown?.attribution, base?.attribution].filter((text) => text);
   return [...new Set(texts)].join(" · ");
-}
-
-function degrees([lon, lat]: readonly [number, number]): string {
-  const wrapped = ((((lon + 180) % 360) + 360) % 360) - 180;
-  const write = (value: number, plus: string, minus: string): string =>
-    `${Math.abs(value).toFixed(POSITION_DECIMALS)}° ${value < 0 ? minus : plus}`;
-  return `${write(lat, "N", "S")}, ${write(wrapped, "E", "W")}`;
 }
 
 export function createLayout(root: HTMLElement): Layout {

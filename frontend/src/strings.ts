@@ -24,7 +24,7 @@ const at = (day: string): Date => new Date(`${day}T00:00:00Z`);
 export const strings = {
   name: "Tileserver",
   tagline: "Earth observation, drawn from the originals",
-  map: "Map of satellite images",
+  map: "Map of satellite images; Enter shows the values in the middle",
   panel: "Map settings",
   collapse: "Hide settings",
   expand: "Show settings",
@@ -61,6 +61,31 @@ export const strings = {
   cloud: (percent: number) => `${Math.round(percent)} % cloud`,
   images: (count: number) => (count === 1 ? "1 image" : `${count} images`),
   noImage: "no image",
+
+  mosaic: "Show",
+  from: "First day",
+  to: "Last day",
+  badDates: "The first day lies after the last one.",
+  rule: (mosaic: string) =>
+    ({
+      "": "One day",
+      "most-recent": "Latest of a range",
+      "least-cloudy": "Least cloudy of a range",
+      clear: "Latest without clouds",
+      median: "Median of a range",
+      "median,clear": "Median without clouds",
+    })[mosaic] ?? mosaic,
+
+  values: "Values",
+  loadingValues: "Reading…",
+  noValues: "No data here.",
+  close: "Close",
+  place: ([lon, lat]: readonly [number, number], decimals: number) => {
+    const wrapped = ((((lon + 180) % 360) + 360) % 360) - 180;
+    const write = (value: number, plus: string, minus: string): string =>
+      `${Math.abs(value).toFixed(decimals)}° ${value < 0 ? minus : plus}`;
+    return `${write(lat, "N", "S")}, ${write(wrapped, "E", "W")}`;
+  },
 
   styles: "Style",
   searchStyles: "Search all styles",

@@ -8,6 +8,7 @@ import {
   intersects,
   middleOf,
   parseView,
+  pointAt,
   resolveView,
   viewBoxes,
   type View,
@@ -101,6 +102,12 @@ describe("the address", () => {
     expect(formatView({ ...EMPTY_VIEW, zoom: 3, at })).toBe("?z=3&at=11.12,53.99");
     expect(formatView({ ...EMPTY_VIEW, zoom: 18, at })).toBe("?z=18&at=11.123457,53.987654");
   });
+});
+
+it("a place is kept as its address says it, in the first world", () => {
+  const point = pointAt([371.123456789, 53.987654321]);
+  expect(point).toEqual([11.12346, 53.98765]);
+  expect(parseView(formatView({ ...EMPTY_VIEW, zoom: 3, point })).point).toEqual(point);
 });
 
 describe("resolveView", () => {

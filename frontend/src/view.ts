@@ -62,6 +62,8 @@ const LONGEST_FORMULA = 2000;
 const MOSAIC = /^[\w:,.-]{1,100}$/;
 /** With these a reload moves nothing on a large screen by more than half a pixel. */
 const ZOOM_DECIMALS = 3;
+/** About a metre: a place is one pixel of the data, however far the map looks. */
+const POINT_DECIMALS = 5;
 /** Where Web Mercator ends. */
 const MAX_LATITUDE = 85.0511;
 
@@ -173,10 +175,10 @@ export function formatView(view: View): string {
   if (view.opacity !== EMPTY_VIEW.opacity) parts.push(`o=${view.opacity}`);
   if (view.zoom !== null) parts.push(`z=${Number(view.zoom.toFixed(ZOOM_DECIMALS))}`);
   const decimals = decimalsAt(view.zoom ?? 0);
-  const place = (position: readonly number[]): string =>
-    position.map((value) => Number(value.toFixed(decimals))).join(",");
-  if (view.at !== null) parts.push(`at=${place(view.at)}`);
-  if (view.point !== null) parts.push(`p=${place(view.point)}`);
+  const place = (position: readonly number[], digits: number): string =>
+    position.map((value) => Number(value.toFixed(digits))).join(",");
+  if (view.at !== null) parts.push(`at=${place(view.at, decimals)}`);
+  if (view.point !== null) parts.push(`p=${place(view.point, POINT_DECIMALS)}`);
   return `?${parts.join("&")}`;
 }
 
@@ -204,6 +206,12 @@ export function resolveView(view: View, collections: readonly Collection[]): Vie
 
 export function hasTime(collection: Collection): boolean {
   return collection.time.start !== null || collection.time.end !== null;
+}
+
+/** A place as its address can say it, so that a link shows the same values. */
+export function pointAt([lon, lat]: readonly [number, number]): readonly [number, number] {
+  const round = (value: number): number => Number(value.toFixed(POINT_DECIMALS));
+  return [round(wrapLongitude(lon)), round(lat)];
 }
 
 function wrapLongitude(lon: number): number {

@@ -1,6 +1,7 @@
 /** The map: a base layer, the shown layer, and where the map looks. */
 
 import OlMap from "ol/Map";
+import Overlay from "ol/Overlay";
 import View from "ol/View";
 import ScaleLine from "ol/control/ScaleLine";
 import Zoom from "ol/control/Zoom";
@@ -10,6 +11,7 @@ import { fromLonLat, toLonLat, transformExtent } from "ol/proj";
 import type { Layer } from "../addresses";
 import type { Bbox, Collection } from "../api";
 import { strings } from "../strings";
+import { el } from "../ui/dom";
 import { Picture } from "./picture";
 import { Swipe } from "./swipe";
 import type { TileCount } from "./tiles";
@@ -21,6 +23,8 @@ export interface MapEvents {
   progress(): void;
   /** Everything that is in view has been drawn, or has failed. */
   complete(): void;
+  /** A place was clicked, tapped, or chosen by Enter (the middle of the map's free part). */
+  clicked(position: readonly [number, number]): void;
   pointer(position: readonly [number, number] | null): void;
 }
 
@@ -47,6 +51,12 @@ export class ImageMap {
   /** On the right of the divider, while two pictures are compared. */
   private readonly other: Picture;
   private readonly swipe: Swipe;
+  private readonly marker = new Overlay({
+    element: el("i", { class: "marker", testid: "marker" }),
+    positioning: "center-center",
+    stopEvent: false,
+  });
+  private split: number | null = null;
   /** The layer was changed since the last frame, whose completion then says nothing any more. */
   private outdated = true;
 
@@ -85,8 +95,16 @@ export class ImageMap {
       if (pending === 0 && !this.outdated) events.complete();
     });
     this.map.on("pointermove", (event) => {
-      const [lon = 0, lat = 0] = toLonLat(event.coordinate);
-      events.pointer(event.dragging ? null : [lon, lat]);
+      events.pointer(event.dragging ? null : lonLat(event.coordinate));
+    });
+    this.map.addOverlay(this.marker);
+    this.map.on("singleclick", ({ coordinate }) => events.clicked(lonLat(coordinate)));
+    target.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target !== target) return;
+      const [top, right, bottom, left] = this.padding();
+      const [width = 0, height = 0] = this.map.getSize() ?? [];
+      const middle = [(left + width - right) / 2, (top + height - bottom) / 2];
+      events.clicked(lonLat(this.map.getCoordinateFromPixel(middle)));
     });
     target.addEventListener("pointerleave", () => events.pointer(null));
   }
@@ -113,8 +131,21 @@ export class ImageMap {
 
   /** Puts the divider at a share of the map's width; null takes it away. */
   setSplit(split: number | null): void {
+    this.split = split;
     this.swipe.set(split);
     this.map.render();
+  }
+
+  /** Marks a place, null none. */
+  mark(position: readonly [number, number] | null): void {
+    this.marker.setPosition(position === null ? undefined : fromLonLat([...position]));
+  }
+
+  /** Whether a place lies on the right of the divider. */
+  isRight(position: readonly [number, number]): boolean {
+    if (this.split === null) return false;
+    const [west, , east] = this.extent;
+    return position[0] - west > (east - west) * this.split;
   }
 
   /** Draws a frame even when nothing has changed. */
@@ -153,8 +184,7 @@ export class ImageMap {
   }
 
   get center(): [number, number] {
-    const [lon = 0, lat = 0] = toLonLat(this.view.getCenter() ?? [0, 0]);
-    return [lon, lat];
+    return lonLat(this.view.getCenter() ?? [0, 0]);
   }
 
   /** `[west, south, east, north]` of the window; longitudes run on where the map was wrapped. */
@@ -192,6 +222,11 @@ export class ImageMap {
       },
     });
   }
+}
+
+function lonLat(coordinate: readonly number[]): [number, number] {
+  const [lon = 0, lat = 0] = toLonLat([...coordinate]);
+  return [lon, lat];
 }
 
 function prefersReducedMotion(): boolean {

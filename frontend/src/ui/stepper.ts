@@ -7,7 +7,8 @@ import { el, iconButton } from "./dom";
 
 export interface Stepper {
   readonly element: HTMLElement;
-  update(entries: readonly DateEntry[], chosen: string | null): void;
+  /** `from` is the first day of a range that ends with the chosen one. */
+  update(entries: readonly DateEntry[], chosen: string | null, from: string | null): void;
 }
 
 export function createStepper(choose: (day: string) => void): Stepper {
@@ -37,12 +38,18 @@ export function createStepper(choose: (day: string) => void): Stepper {
 
   return {
     element,
-    update(entries, chosen) {
+    update(entries, chosen, from) {
       element.hidden = chosen === null;
       if (chosen === null) return;
       ({ previous: before, next: after } = neighbours(entries, chosen));
       previous.disabled = before === null;
       next.disabled = after === null;
+      if (from !== null) {
+        dot.className = "dot range";
+        day.textContent = strings.timeText(`${from}/${chosen}`);
+        cloud.textContent = "";
+        return;
+      }
       const entry = entries.find(({ date }) => date === chosen);
       const percent = entry?.cloud_cover ?? null;
       dot.className = `dot ${entry === undefined ? "none" : cloudClass(percent)}`;
