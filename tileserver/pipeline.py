@@ -335,8 +335,9 @@ class Pipeline:
         time: TimeRequest,
         limit: int,
         after: Place | None = None,
+        mosaic: MosaicChoice | None = None,
     ) -> Sequence[Footprint]:
-        """Return where the scenes of an area and time lie, most recent first.
+        """Return where the scenes of an area, time and mosaic lie, most recent first.
 
         Args:
             collection_id: The collection.
@@ -344,14 +345,26 @@ class Pipeline:
             time: As for pictures.
             limit: At most so many are wanted; one more is returned where there are more.
             after: Only those that come after this one.
+            mosaic: As for pictures; of it the dates count, among the `footprints.MOST` most recent
+                scenes, as in the picture of the area.
 
         Raises:
             UnknownCollectionError: There is no such collection.
             SourceError: A catalogue elsewhere failed.
         """
         collection = await self._catalogue.collection(collection_id)
-        spans = _choice(time, collection).spans
-        return await timesearch.footprints(self._catalogue, collection, area, spans, limit, after)
+        times, rule = self._ruled(collection, time, mosaic)
+        if rule.dates is None:
+            return await timesearch.footprints(
+                self._catalogue, collection, area, times.spans, limit, after
+            )
+        every = await timesearch.footprints(
+            self._catalogue, collection, area, times.spans, footprints.MOST
+        )
+        within = footprints.in_order(every[: footprints.MOST], rule)
+        if after is not None:
+            within = [f for f in within if f.place.order > after.order]
+        return sorted(within, key=lambda f: f.place.order)[: limit + 1]
 
     async def all_days(self, collection_id: str) -> Sequence[date]:
         """Return every UTC day on which a collection of our own has items, oldest first.

@@ -216,10 +216,30 @@ async def test_geojson_lists_the_images_page_by_page(dated):
         assert far["features"] == []
 
 
+async def test_geojson_has_the_dates_of_the_mosaic_as_the_picture(dated):
+    await dated.add(dated.raster("between.tif", ramp()), 5)
+    async with running(dated.settings) as app:
+        for mosaic, days in (
+            ("dates:1", ["10"]),
+            ("least-recent,dates:1", ["01"]),
+            ("dates:2", ["10", "05"]),
+            ("median", ["10", "05", "01"]),
+        ):
+            found, page = [], f"{PATH}?limit=1&mosaic={mosaic}"
+            while page:
+                body = (await app.get(page)).json()
+                found += [f["properties"]["datetime"] for f in body["features"]]
+                page = next((link["href"] for link in body["links"]), "")
+            assert [instant[8:10] for instant in found] == days
+            picture = await app.get(tile_url(OUTER, "footprints", query=f"?mosaic={mosaic}"))
+            told = set(picture.headers[DAYS].split())
+            assert told == {instant[:10] for instant in found}
+
+
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=100000", "after=x", "after=1e9~a", "after=9999999999999999999~a",
-     "after=-999999999999999999~a", "bbox=1,2", "time=never"],
+    ["mosaic=newest", "limit=0", "limit=100000", "after=x", "after=1e9~a",
+     "after=9999999999999999999~a", "after=-999999999999999999~a", "bbox=1,2", "time=never"],
 )  # fmt: skip
 async def test_bad_questions_are_refused(dated, query):
     async with running(dated.settings) as app:

@@ -14,6 +14,7 @@ from tileserver.catalogue.base import Footprint, Place
 from tileserver.catalogue.footprint import wrap
 from tileserver.catalogue.scenes import instant, microseconds
 from tileserver.errors import InvalidParameterError
+from tileserver.mosaics import parse_mosaic
 from tileserver.protocols.api.box import parse_area
 from tileserver.timeaxis import iso, parse_time
 from tileserver.web.address import public_url
@@ -34,19 +35,31 @@ async def get_footprints(
     collection: str,
     bbox: Annotated[str, Query(description="west,south,east,north in degrees")] = "",
     time: Annotated[str, Query(description="as for tiles")] = "",
+    mosaic: Annotated[str, Query(description="as for tiles; its dates count")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST, description="most images of a page")] = 500,
     after: Annotated[str, Query(description="as the link to the next page has it")] = "",
 ) -> Response:
-    """List where the images of an area and time lie, newest first, as GeoJSON."""
+    """List where the images of an area, time and mosaic lie, newest first, as GeoJSON."""
     context = services(request)
     info = (await context.pipeline.layer(collection)).collection
     area = parse_area(bbox) if bbox else areas.from_bbox(info.bbox)
     found = await context.pipeline.footprints(
-        collection, area, parse_time(time), limit, parse_place(after) if after else None
+        collection,
+        area,
+        parse_time(time),
+        limit,
+        parse_place(after) if after else None,
+        parse_mosaic(mosaic),
     )
     links: list[dict[str, str]] = []
     if len(found) > limit:
-        asked = {"bbox": bbox, "time": time, "limit": limit, "after": written(found[limit - 1])}
+        asked = {
+            "bbox": bbox,
+            "time": time,
+            "mosaic": mosaic,
+            "limit": limit,
+            "after": written(found[limit - 1]),
+        }
         query = urlencode({name: value for name, value in asked.items() if value})
         base = public_url(request, context.settings)
         href = f"{base}/api/collections/{quote(collection)}/footprints?{query}"
