@@ -123,10 +123,25 @@ PATHS = st.one_of(
     st.lists(SEGMENT, min_size=1, max_size=8).map(lambda s: ("wmts", "1.0.0", *s)),
     st.lists(SEGMENT, min_size=1, max_size=8).map(lambda s: ("tiles", *s)),
     st.lists(SEGMENT, min_size=1, max_size=3).map(lambda s: ("api", "collections", *s)),
+    st.sampled_from(["dates", "statistics", "timeseries", "values"]).map(
+        lambda s: ("api", "collections", LAYER, s)
+    ),
     st.lists(SEGMENT, min_size=1, max_size=3).map(lambda s: ("docs-ui", *s)),
 )
 QUERY = st.fixed_dictionaries(
-    {}, optional={"time": TIMES, "bbox": BOXES, "v": HOSTILE, "tms": HOSTILE}
+    {},
+    optional={
+        "time": TIMES,
+        "bbox": BOXES,
+        "v": HOSTILE,
+        "tms": HOSTILE,
+        "clouds": st.just("area"),
+        "lon": NUMBERS,
+        "lat": NUMBERS,
+        "resolution": NUMBERS,
+        "histogram_range": BOXES,
+        "p": NUMBERS,
+    },
 )
 
 

@@ -61,11 +61,16 @@ def shown_value(
     Args:
         style: One that the collection has the bands for.
         collection: Knows the names of its bands.
-        values: By band name; formulas have their own in it already.
+        values: By band name, its own or the common one.
     """
     told: dict[str, str | float | None] = {"style": style.id}
-    named = {n: values.get(b.name) for b in collection.bands for n in (b.name, b.common_name)}
-    if style.program.outputs != 1 or not style.bands <= named.keys():
+    named = {
+        name: values.get(name, values.get(band.name))
+        for band in collection.bands
+        for name in (band.name, band.common_name)
+    }
+    program = style.program
+    if program.outputs != 1 or program.planes or not style.bands <= named.keys():
         return told
     (value,) = computed(style.program, named).values()
     told["value"] = value

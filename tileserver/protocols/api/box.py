@@ -1,5 +1,6 @@
 """Boxes as the page's JSON takes them."""
 
+from renderers.geobox import Bounds
 from tileserver import area as areas
 from tileserver.catalogue.base import Area
 from tileserver.errors import InvalidParameterError
@@ -17,6 +18,18 @@ def parse_area(text: str) -> Area:
     Raises:
         InvalidParameterError: Not four numbers, or latitudes out of order or range.
     """
+    west, south, east, north = parse_numbers(text)
+    if west > east:
+        east += 360.0
+    return areas.boxes(west, south, east, north)
+
+
+def parse_numbers(text: str) -> Bounds:
+    """Read the four numbers of a box as they are written; see `parse_area`.
+
+    Raises:
+        InvalidParameterError: As there.
+    """
     try:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError as error:
@@ -26,6 +39,4 @@ def parse_area(text: str) -> Area:
     values = (west, south, east, north)
     if not all(abs(v) <= _WIDEST for v in values) or not -90 <= south <= north <= 90:
         raise InvalidParameterError("bbox is outside of the Earth", parameter="bbox")
-    if west > east:
-        east += 360.0
-    return areas.boxes(*values[:2], east, north)
+    return values
