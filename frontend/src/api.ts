@@ -1,5 +1,6 @@
 /** The server's JSON API: its documents, its errors, and how to ask for them. */
 
+import type { Coverage, CoverageBand } from "./coverage";
 import type { Legend } from "./legend";
 import type { LibraryStyle } from "./stylelist";
 
@@ -141,4 +142,39 @@ export async function getLegend(path: string, signal: AbortSignal): Promise<Lege
 /** The answer of WMS GetFeatureInfo; `path` is that of `valuesPath`. */
 export function getFeature(path: string, signal: AbortSignal): Promise<unknown> {
   return getObject(path, signal);
+}
+
+/** What pixels a collection has, as WCS DescribeCoverage tells. */
+export async function getCoverage(id: string, signal: AbortSignal): Promise<Coverage> {
+  const query = new URLSearchParams({
+    SERVICE: "WCS",
+    VERSION: "2.0.1",
+    REQUEST: "DescribeCoverage",
+    COVERAGEID: id,
+  });
+  const response = await request(new URL(`wcs?${query}`, document.baseURI).href, signal);
+  if (!response.ok) throw await errorOf(response);
+  const answer = new DOMParser().parseFromString(await response.text(), "application/xml");
+  const first = (name: string): Element => {
+    const found = answer.getElementsByTagNameNS("*", name)[0];
+    if (found === undefined) throw new ApiError(200, "bad_answer", `The answer has no ${name}`);
+    return found;
+  };
+  const offset = first("offsetVector");
+  const steps = (offset.textContent ?? "").trim().split(/\s+/).map((step) => Math.abs(Number(step)));
+  return {
+    crs: Number(/(\d+)$/.exec(offset.getAttribute("srsName") ?? "")?.[1]),
+    resolution: Math.max(...steps),
+    degrees: /^deg/.test(first("boundedBy").firstElementChild?.getAttribute("uomLabels") ?? ""),
+    bands: [...answer.getElementsByTagNameNS("*", "field")].map(coverageBand),
+  };
+}
+
+function coverageBand(field: Element): CoverageBand {
+  const text = (name: string): string =>
+    field.getElementsByTagNameNS("*", name)[0]?.textContent ?? "";
+  const [low = NaN, high = NaN] = text("interval").split(" ").map(Number);
+  const range = high - low;
+  const bytes = range <= 255 ? 1 : range <= 65_535 ? 2 : 4;
+  return { name: field.getAttribute("name") ?? "", title: text("label"), bytes };
 }

@@ -4,6 +4,7 @@ import { fillTemplate, legendPath, tileUrl, type Layer } from "./addresses";
 import {
   ApiError,
   getCollections,
+  getCoverage,
   getDates,
   getFeature,
   getLegend,
@@ -70,6 +71,7 @@ export class App {
   /** Path of the shown values. */
   private values = "";
   private askingValues = new AbortController();
+  private askingCoverage = new AbortController();
   private askingFormula = new AbortController();
   private timer = 0;
   private busy = true;
@@ -100,6 +102,7 @@ export class App {
       },
       mosaic: (change) => this.choose(change),
       closeValues: () => this.choose({ point: null }, "replace"),
+      describe: () => this.askForCoverage(),
       compareStart: () => this.startComparing(),
       compareStop: () => this.choose({ compare: null }),
       compare: (change) => this.changeCompare(change),
@@ -238,6 +241,7 @@ export class App {
     if (this.collections.length === 0) return;
     this.view = { ...this.view, zoom: this.map.zoom, at: this.map.center };
     this.writeAddress("replace");
+    this.showArea();
     this.askForDates();
     this.report(false);
   }
@@ -261,6 +265,7 @@ export class App {
     if (this.styleUnknown) this.askForLibrary();
     this.showLegend();
     this.showValues();
+    this.showArea();
     this.report(false);
   }
 
@@ -304,6 +309,26 @@ export class App {
       },
       (error: unknown) => {
         if (!isAbort(error)) this.layout.formulaFault(asApiError(error).message);
+      },
+    );
+  }
+
+  private showArea(): void {
+    this.layout.area(this.layer, viewBoxes(this.map.freeExtent)[0] ?? null);
+  }
+
+  private askForCoverage(): void {
+    const { collection } = this;
+    this.askingCoverage.abort();
+    this.askingCoverage = new AbortController();
+    if (collection === null) return;
+    this.layout.coverage("");
+    getCoverage(collection.id, this.askingCoverage.signal).then(
+      (coverage) => {
+        if (collection.id === this.view.collection) this.layout.coverage(coverage);
+      },
+      (error: unknown) => {
+        if (!isAbort(error)) this.layout.coverage(asApiError(error).message);
       },
     );
   }

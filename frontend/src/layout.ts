@@ -1,7 +1,8 @@
 /** The page around the map: panel, date stepper, messages, attribution. */
 
 import type { Layer } from "./addresses";
-import type { Collection, DateEntry } from "./api";
+import type { Bbox, Collection, DateEntry } from "./api";
+import type { Coverage } from "./coverage";
 import type { Legend } from "./legend";
 import { strings } from "./strings";
 import type { LibraryStyle } from "./stylelist";
@@ -11,6 +12,7 @@ import { createCollectionList } from "./ui/collections";
 import { el, icon } from "./ui/dom";
 import { createComparePanel } from "./ui/compare";
 import { createDivider } from "./ui/divider";
+import { createDownloadPanel } from "./ui/download";
 import { createFormulaPanel } from "./ui/formula";
 import { createMosaicBox, type MosaicChange } from "./ui/mosaic";
 import { createValuesBox } from "./ui/values";
@@ -36,6 +38,8 @@ export interface Actions {
   mosaic(change: MosaicChange): void;
   /** The values at a place are not wanted any more. */
   closeValues(): void;
+  /** What pixels the collection has is wanted. */
+  describe(): void;
   compareStart(): void;
   compareStop(): void;
   compare(change: Partial<Compare>): void;
@@ -65,6 +69,9 @@ export interface Layout {
   library(styles: readonly LibraryStyle[] | string | null): void;
   legend(legend: Legend | string | null): void;
   formulaFault(message: string): void;
+  /** What a download is of: the shown layer, and the part of the Earth in view. */
+  area(layer: Layer | null, box: Bbox | null): void;
+  coverage(coverage: Coverage | string): void;
   values(at: readonly [number, number] | null, values: PointValues | string | null): void;
   showPosition(position: readonly [number, number] | null): void;
   /** Pixels of the map that lie under the page's own parts: top, right, bottom, left. */
@@ -107,6 +114,7 @@ class PageLayout implements Layout {
     (split) => this.actions?.splitInput(split),
     (split) => this.actions?.compare({ split }),
   );
+  private readonly downloads = createDownloadPanel(() => this.actions?.describe());
   private readonly mosaicBox = createMosaicBox((change) => this.actions?.mosaic(change));
   private readonly valuesBox = createValuesBox(
     (at) => strings.place(at, POSITION_DECIMALS),
@@ -144,6 +152,7 @@ class PageLayout implements Layout {
       this.formula.element,
       this.comparePanel.element,
       this.slider.element,
+      this.downloads.element,
       this.box.element,
     );
     this.panel.append(this.header(), this.body);
@@ -205,6 +214,14 @@ class PageLayout implements Layout {
 
   values(at: readonly [number, number] | null, values: PointValues | string | null): void {
     this.valuesBox.show(at, values);
+  }
+
+  area(layer: Layer | null, box: Bbox | null): void {
+    this.downloads.update(layer, box);
+  }
+
+  coverage(coverage: Coverage | string): void {
+    this.downloads.coverage(coverage);
   }
 
   formulaFault(message: string): void {

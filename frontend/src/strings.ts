@@ -125,6 +125,17 @@ export const strings = {
       ? dayFormat.format(at(day))
       : `${dayFormat.format(at(day))}, ${Math.round(cloud)} % cloud`,
 
+  downloadTitle: "Download GeoTIFF",
+  download: "Download what is in view",
+  loadingCoverage: "Asking what there is…",
+  pixelMetres: "Pixel (m)",
+  pixelDegrees: "Pixel (°)",
+  badResolution: "Give the side of a pixel, more than 0.",
+  nothingInView: "No data in view.",
+  downloadSize: (width: number, height: number, megabytes: number, bands: number) =>
+    `About ${width} × ${height} pixels, ${megabytes < 10 ? megabytes.toFixed(1) : Math.round(megabytes)} MB` +
+    `; ${bands === 0 ? "all bands" : bands === 1 ? "1 band" : `${bands} bands`}, values as stored.`,
+
   use: "Use in QGIS and other apps",
   useHint: "In QGIS: Layer › Add Layer › Add WMS/WMTS Layer › New, then paste the address.",
   layerName: "Layer",

@@ -198,6 +198,14 @@ export class ImageMap {
     return [west, south, east, north];
   }
 
+  /** As `extent`, of what the page's panel leaves free. */
+  get freeExtent(): Bbox {
+    const [west, south, east, north] = this.extent;
+    const [, right, , left] = this.padding();
+    const degrees = (east - west) / (this.map.getSize()?.[0] ?? 1);
+    return [west + left * degrees, south, east - right * degrees, north];
+  }
+
   lookAt(position: readonly [number, number], zoom: number): void {
     this.view.setCenter(fromLonLat([...position]));
     this.view.setZoom(zoom);
