@@ -25,6 +25,7 @@ from renderers.geobox import GeoBox
 from renderers.job import Budget, CoverageJob
 from renderers.readers.registry import default_registry
 from renderers.rule import ClassMask
+from renderers.stores import ByteSource
 from tileserver.catalogue.base import Area
 from tileserver.catalogue.combined import open_catalogue
 from tileserver.ingest.add import add
@@ -300,8 +301,12 @@ async def test_flags_of_olci_are_bands_of_words(tools, tmp_path, shared, file, n
     )  # fmt: skip
 
 
-async def test_sentinel3_slstr(tools, tmp_path, shared):
-    folder = tmp_path / "slstr"
+def write_slstr(folder, shared):
+    """Write two bands with positions and flags beside the genuine manifest of a product.
+
+    Returns:
+        Of each band its values, longitudes and latitudes; and the flags.
+    """
     folder.mkdir()
     text = (shared / "data/sentinel3/metadata/S3A_SL_1_RBT_xfdumanifest.xml").read_text()
     # only two of its bands are written
@@ -324,6 +329,12 @@ async def test_sentinel3_slstr(tools, tmp_path, shared):
     clouds = np.random.default_rng(1).integers(0, 65536, (30, 30)).astype("u2")
     flags = {0: "visible", 3: "1_6_cirrus", 14: "spare_land"}
     write_flags(folder / "flags_in.nc", "cloud_in", clouds, flags)
+    return want, clouds
+
+
+async def test_sentinel3_slstr(tools, tmp_path, shared):
+    folder = tmp_path / "slstr"
+    want, clouds = write_slstr(folder, shared)
     (outcome,) = await add([str(folder)], tools)
     assert (outcome.status, outcome.reason) == ("added", "")
     (scene,) = await tools.scenes("sentinel-3-sl-1-rbt")
@@ -338,6 +349,59 @@ async def test_sentinel3_slstr(tools, tmp_path, shared):
     for band, (data, lon, lat) in want.items():
         value = await tools.values(scene, band, box_around(lon[20, 9], lat[20, 9]))
         assert value[0, 0] == data[20, 9]
+
+
+def write_whole(kind, folder, shared):
+    """Write a product; return its address, a band, values, longitudes and latitudes."""
+    if kind == "sentinel-5p":
+        path = folder / "any.nc"
+        return path, "nitrogendioxide_tropospheric_column", *write_s5p(path, shared)
+    path = folder / "product"
+    if kind == "olci":
+        data, lon, lat = write_olci(path, shared)
+        return path, "Oa08", data["Oa08"], lon, lat
+    return path, "S8", *write_slstr(path, shared)[0]["S8"]
+
+
+def pixels_under(lon, lat, box):
+    """Of each pixel of a grid in degrees the row and column of `swath` in which its middle lies."""
+    columns, rows = np.meshgrid(np.arange(box.width) + 0.5, np.arange(box.height) + 0.5)
+    east = box.transform.c + box.transform.a * columns - lon[0, 0]
+    north = box.transform.f + box.transform.e * rows - lat[0, 0]
+    steps = np.linalg.inv(np.array([[0.01, 0.05], [-0.05, 0.01]]))
+    row, column = np.rint(steps @ np.stack([east.ravel(), north.ravel()])).astype(int)
+    return row.reshape(columns.shape), column.reshape(columns.shape)
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"), [("olci", 3_500), ("slstr", 1_800), ("sentinel-5p", 5_000)]
+)
+async def test_a_cold_tile_of_a_written_swath_is_one_round(
+    tools, tmp_path, shared, monkeypatch, kind, most
+):
+    """256 x 256 pixels over the middle, against the plane formula that the positions follow."""
+    path, band, data, lon, lat = write_whole(kind, tmp_path, shared)
+    (outcome,) = await add([str(path)], tools)
+    (scene,) = await tools.scenes(outcome.collection)
+    west, north = lon.mean() - 0.4, lat.mean() + 0.4
+    box = GeoBox.from_bounds((west, north - 0.8, west + 0.8, north), 256, 256, "EPSG:4326")
+    rounds = []
+    read = ByteSource.read
+
+    async def counted(self, ranges):
+        rounds.append(len(ranges))
+        return await read(self, ranges)
+
+    monkeypatch.setattr(ByteSource, "read", counted)
+    before = tools.stores.requests, tools.stores.bytes_read
+    found = await tools.values(scene, band, box)
+    requests, size = tools.stores.requests - before[0], tools.stores.bytes_read - before[1]
+    assert len(rounds) == 1
+    assert requests == 1
+    assert 0 < size < most
+    agree = found == data[pixels_under(lon.astype(float), lat.astype(float), box)]
+    # The others lie on the borders of pixels, which are kept to a tenth of one.
+    assert agree.mean() > 0.97
 
 
 async def test_bands_of_another_size_than_their_positions_are_refused(tools, tmp_path, shared):

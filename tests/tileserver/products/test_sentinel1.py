@@ -574,6 +574,12 @@ async def test_bands_without_noise(real, noisy, tmp_path):
     names = ("vv_sigma0", "vv_sigma0_denoised", "vv_gamma0_denoised")
     async with running(settings) as app:
         collection = await app.services.catalogue.collection("sentinel-1-grd")
+        stores = app.services.stores
+        before = stores.requests, stores.bytes_read
+        alone = CoverageRequest("sentinel-1-grd", names[1:2], box)
+        await app.services.pipeline.coverage(alone)
+        assert stores.requests - before[0] == 1, "cold: the tables are in the read index"
+        assert 0 < stores.bytes_read - before[1] < 220_000
         asked = CoverageRequest("sentinel-1-grd", names, box)
         raster = (await app.services.pipeline.coverage(asked)).raster
     assert [b.name for b in collection.bands] == ["vv", "vv_sigma0", "vv_gamma0", *names[1:], "vh"]
