@@ -253,7 +253,7 @@ async def test_everything_needs_the_token(stock):
         ("DELETE", "/api/collections/heights"), ("GET", "/api/collections/heights/items"),
         ("POST", "/api/collections/heights/items"),
         ("DELETE", "/api/collections/heights/items/old"), ("GET", "/api/jobs"),
-        ("GET", f"/api/jobs/{'0' * 24}"),
+        ("GET", f"/api/jobs/{'0' * 24}"), ("PUT", "/styles/x"), ("DELETE", "/styles/x"),
     ]  # fmt: skip
     async with writable(stock) as app:
         for method, path in asked:
