@@ -35,6 +35,8 @@ R = TypeVar("R")
 MOST_PIXELS: Final = 1_000_000
 MOST_PIXELS_A_DAY: Final = 250_000
 MOST_PIXELS_FOR_CLOUDS: Final = 4_096
+#: Most values of all bands together for each of these pixels: all bands of a product are thirty.
+MOST_BANDS: Final = 4
 #: Most days of one answer, most days whose clouds are looked for, most images to choose days from.
 MOST_DAYS: Final = 366
 MOST_CLOUD_DAYS: Final = 100
@@ -220,7 +222,8 @@ async def clouds(
         raise TooLargeError(f"{message}there are {len(days)}", parameter="time")
     first = datetime.combine(days[0].day, time(), UTC)
     last = datetime.combine(days[-1].day, time(), UTC) + timedelta(days=1)
-    asked = Question(collection.id, zone, TimeRequest((TimeSpan(first, last),)))
+    span = TimeRequest((TimeSpan(first, last),))
+    asked = Question(collection.id, zone, span, bands=(mask.band,))
     found = await _cells(pipeline, asked, MOST_PIXELS_FOR_CLOUDS)
 
     async def of_day(day: DateSummary) -> Clouds:
@@ -265,9 +268,15 @@ def cloudiness(
 
 
 async def _cells(pipeline: Pipeline, asked: Question, most: int) -> Cells:
-    """Return the pixels of an area: those of its newest image, else of the collection's grid."""
+    """Return the pixels of an area: those of its newest image, else of the collection's grid.
+
+    With more than `MOST_BANDS` bands there are fewer.
+    """
     newest = await pipeline.coverages.items(asked.collection, asked.zone.area, asked.time, 1)
     summary = newest[0] if newest else await pipeline.coverages.summary(asked.collection)
+    if not asked.style:
+        bands = len(asked.bands or summary.collection.bands)
+        most = min(most, most * MOST_BANDS // max(bands, 1))
     return await asyncio.to_thread(cells, asked.zone, summary.grid, most, asked.metres)
 
 
