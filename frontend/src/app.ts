@@ -1,6 +1,7 @@
 /** Puts the parts together: choices change the view, the view is shown, the map reports back. */
 
 import { fillTemplate, legendPath, tileUrl, type Layer } from "./addresses";
+import { areaBox, type Area } from "./area";
 import {
   ApiError,
   getCollections,
@@ -68,6 +69,7 @@ export class App {
   private legend = "";
   private asking = new AbortController();
   private askingLegend = new AbortController();
+  private outlined: Area | null = null;
   /** Path of the shown values. */
   private values = "";
   private askingValues = new AbortController();
@@ -103,6 +105,7 @@ export class App {
       mosaic: (change) => this.choose(change),
       closeValues: () => this.choose({ point: null }, "replace"),
       describe: () => this.askForCoverage(),
+      outline: (area) => this.chooseArea(area),
       compareStart: () => this.startComparing(),
       compareStop: () => this.choose({ compare: null }),
       compare: (change) => this.changeCompare(change),
@@ -223,6 +226,11 @@ export class App {
     this.choose({ date, from: moved });
   }
 
+  private chooseArea(area: Area | null): void {
+    this.choose({ area });
+    if (area !== null) this.map.fit(areaBox(area), { minZoom: 0, animate: true });
+  }
+
   private chooseCollection(id: string): void {
     this.setView({ ...this.view, collection: id, style: null, formula: null, compare: null });
     this.writeAddress("push");
@@ -259,6 +267,10 @@ export class App {
     this.map.setOpacity(view.opacity);
     this.map.setSplit(other === null ? null : (view.compare?.split ?? 0) / 100);
     this.map.setLayers(layer, other);
+    if (view.area !== this.outlined) {
+      this.outlined = view.area;
+      this.map.outline(view.area);
+    }
     document.title =
       collection === null ? strings.name : `${collection.title} · ${strings.name}`;
     this.askForDates();

@@ -1,6 +1,7 @@
 /** The page around the map: panel, date stepper, messages, attribution. */
 
 import type { Layer } from "./addresses";
+import { formatArea, type Area } from "./area";
 import type { Bbox, Collection, DateEntry } from "./api";
 import type { Coverage } from "./coverage";
 import type { Legend } from "./legend";
@@ -10,6 +11,7 @@ import { createAddressBox } from "./ui/addresses";
 import { createCalendar } from "./ui/calendar";
 import { createCollectionList } from "./ui/collections";
 import { el, icon } from "./ui/dom";
+import { createAreaPanel } from "./ui/area";
 import { createComparePanel } from "./ui/compare";
 import { createDivider } from "./ui/divider";
 import { createDownloadPanel } from "./ui/download";
@@ -38,6 +40,7 @@ export interface Actions {
   mosaic(change: MosaicChange): void;
   /** The values at a place are not wanted any more. */
   closeValues(): void;
+  outline(area: Area | null): void;
   /** What pixels the collection has is wanted. */
   describe(): void;
   compareStart(): void;
@@ -114,6 +117,7 @@ class PageLayout implements Layout {
     (split) => this.actions?.splitInput(split),
     (split) => this.actions?.compare({ split }),
   );
+  private readonly areaPanel = createAreaPanel((area) => this.actions?.outline(area));
   private readonly downloads = createDownloadPanel(() => this.actions?.describe());
   private readonly mosaicBox = createMosaicBox((change) => this.actions?.mosaic(change));
   private readonly valuesBox = createValuesBox(
@@ -152,6 +156,7 @@ class PageLayout implements Layout {
       this.formula.element,
       this.comparePanel.element,
       this.slider.element,
+      this.areaPanel.element,
       this.downloads.element,
       this.box.element,
     );
@@ -195,6 +200,7 @@ class PageLayout implements Layout {
     this.stepper.update(dates, timed ? view.date : null, view.from);
     this.switcher.update(collection?.styles ?? [], view.formula === null ? view.style : null);
     this.formula.update(collection, view.formula);
+    this.areaPanel.update(view.area, view.area !== null && formatArea(view.area) !== "");
     this.comparePanel.element.hidden = layer === null;
     this.comparePanel.update(view.compare, { dates, styles: collection?.styles ?? [] });
     this.divider.update(other === null ? null : (view.compare?.split ?? 50), ...sides(layer, other));

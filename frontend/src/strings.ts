@@ -125,6 +125,14 @@ export const strings = {
       ? dayFormat.format(at(day))
       : `${dayFormat.format(at(day))}, ${Math.round(cloud)} % cloud`,
 
+  area: "Area",
+  openArea: "Open GeoJSON or KML",
+  removeArea: "Remove the area",
+  areaHint: "Or drop the file on the map.",
+  areaNotLinked: "The outline is too long for the address; a link shows the place without it.",
+  areaError: (name: string, detail: string) => `${name} cannot be shown: ${detail}.`,
+  tooLarge: (megabytes: number) => `it is larger than ${megabytes} MB`,
+
   downloadTitle: "Download GeoTIFF",
   download: "Download what is in view",
   loadingCoverage: "Asking what there is…",

@@ -23,6 +23,7 @@ const VIEW: View = {
   mosaic: null,
   compare: null,
   point: null,
+  area: null,
   opacity: 80,
   zoom: 12.5,
   at: [11.5012, 53.9],
@@ -49,12 +50,14 @@ describe("the address", () => {
       mosaic: "median,clear",
       compare: { date: "2025-05-02", style: "true-color", split: 30 },
       point: [11.5, 53.91],
+      area: [[[11, 53], [11.5, 53], [11.5, 53.25]]],
     };
     const text = formatView(full);
     expect(text).toBe(
       "?c=sentinel-2-l2a&s=ndvi&f=(nir+-+red)+/+(nir+%2B+red)&r=-0.2,1&m=rdylgn" +
         "&t=2025-05-01/2025-06-12&mosaic=median,clear&bt=2025-05-02&bs=true-color&bx=30" +
-        "&o=80&z=12.5&at=11.5012,53.9&p=11.5,53.91",
+        "&o=80&z=12.5&at=11.5012,53.9&p=11.5,53.91" +
+        "&a=11,53,11.5,53,11.5,53.25",
     );
     expect(parseView(text)).toEqual(full);
   });

@@ -1,6 +1,7 @@
 /** What the page shows, and how that is written in its address; all pure. */
 
 import type { Bbox, Collection } from "./api";
+import { formatArea, parseArea, type Area } from "./area";
 import { isIsoDay } from "./dates";
 
 /** A formula in place of a style, as the server's `expression`, `rescale` and `colormap_name`. */
@@ -32,6 +33,7 @@ export interface View {
   readonly compare: Compare | null;
   /** Longitude, latitude of the place whose values are shown. */
   readonly point: readonly [number, number] | null;
+  readonly area: Area | null;
   /** Percent, 0 to 100. */
   readonly opacity: number;
   readonly zoom: number | null;
@@ -48,6 +50,7 @@ export const EMPTY_VIEW: View = {
   mosaic: null,
   compare: null,
   point: null,
+  area: null,
   opacity: 100,
   zoom: null,
   at: null,
@@ -126,6 +129,7 @@ export function parseView(search: string): View {
     mosaic: MOSAIC.test(mosaic) ? mosaic : null,
     compare: compare(query),
     point: position(query.get("p")),
+    area: parseArea(query.get("a")),
     opacity: Math.round(numberIn(query.get("o"), 0, 100) ?? EMPTY_VIEW.opacity),
     zoom: numberIn(query.get("z"), 0, MAX_ZOOM),
     at: position(query.get("at")),
@@ -179,6 +183,8 @@ export function formatView(view: View): string {
     position.map((value) => Number(value.toFixed(digits))).join(",");
   if (view.at !== null) parts.push(`at=${place(view.at, decimals)}`);
   if (view.point !== null) parts.push(`p=${place(view.point, POINT_DECIMALS)}`);
+  const area = view.area === null ? "" : formatArea(view.area);
+  if (area !== "") parts.push(`a=${area}`);
   return `?${parts.join("&")}`;
 }
 

@@ -5,10 +5,17 @@ import Overlay from "ol/Overlay";
 import View from "ol/View";
 import ScaleLine from "ol/control/ScaleLine";
 import Zoom from "ol/control/Zoom";
+import Feature from "ol/Feature";
+import MultiLineString from "ol/geom/MultiLineString";
 import { defaults as defaultInteractions } from "ol/interaction/defaults";
+import VectorLayer from "ol/layer/Vector";
 import { fromLonLat, toLonLat, transformExtent } from "ol/proj";
+import VectorSource from "ol/source/Vector";
+import Stroke from "ol/style/Stroke";
+import Style from "ol/style/Style";
 
 import type { Layer } from "../addresses";
+import type { Area } from "../area";
 import type { Bbox, Collection } from "../api";
 import { strings } from "../strings";
 import { el } from "../ui/dom";
@@ -36,6 +43,12 @@ const FIT_MAX_ZOOM = 15;
 /** Web Mercator has no poles. */
 const MAX_LATITUDE = 85;
 
+/** Dark under light, so that it shows on every ground. */
+const OUTLINE = [
+  new Style({ stroke: new Stroke({ color: "rgba(0, 0, 0, 0.6)", width: 5 }) }),
+  new Style({ stroke: new Stroke({ color: "#fff", width: 2.5 }) }),
+];
+
 export class ImageMap {
   private readonly map: OlMap;
   private readonly view = new View({
@@ -56,6 +69,7 @@ export class ImageMap {
     positioning: "center-center",
     stopEvent: false,
   });
+  private readonly outlines = new VectorSource();
   private split: number | null = null;
   /** The layer was changed since the last frame, whose completion then says nothing any more. */
   private outdated = true;
@@ -98,6 +112,7 @@ export class ImageMap {
       events.pointer(event.dragging ? null : lonLat(event.coordinate));
     });
     this.map.addOverlay(this.marker);
+    this.map.addLayer(new VectorLayer({ source: this.outlines, style: OUTLINE, zIndex: 3 }));
     this.map.on("singleclick", ({ coordinate }) => events.clicked(lonLat(coordinate)));
     target.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.target !== target) return;
@@ -139,6 +154,14 @@ export class ImageMap {
   /** Marks a place, null none. */
   mark(position: readonly [number, number] | null): void {
     this.marker.setPosition(position === null ? undefined : fromLonLat([...position]));
+  }
+
+  /** Outlines an area, null none. */
+  outline(area: Area | null): void {
+    this.outlines.clear();
+    if (area === null) return;
+    const lines = area.map((line) => line.map((position) => fromLonLat([...position])));
+    this.outlines.addFeature(new Feature(new MultiLineString(lines)));
   }
 
   /** Whether a place lies on the right of the divider. */
