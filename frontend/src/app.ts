@@ -197,6 +197,8 @@ export class App {
       // The address is rounded: going back to the place where the map is must not nudge it.
       const here = { ...this.view, zoom: this.map.zoom, at: this.map.center };
       if (formatView(here) !== formatView(this.view)) this.map.lookAt(this.view.at, this.view.zoom);
+    } else if (this.view.area !== null) {
+      this.map.fit(areaBox(this.view.area), { minZoom: 0, animate: false });
     } else if (collection !== null) {
       this.map.fit(collection.bbox, { minZoom: collection.min_zoom, animate: false });
     }

@@ -1,6 +1,7 @@
 """Areas from files: opened, dropped, in the address."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
@@ -57,3 +58,10 @@ def test_opened_geojson_and_files_that_are_none(visit: Visit) -> None:
     expect(fault).to_be_empty()
     expect(visit.testid("remove-area")).to_be_visible()
     assert visit.query()["a"] == LINK
+
+
+def test_address_of_an_area_alone_goes_there(open_page: Callable[..., Visit]) -> None:
+    visit = open_page()
+    visit.goto(f"?a={LINK}")
+    assert float(visit.query()["z"]) > 12
+    assert float(visit.query()["at"].split(",")[1]) == pytest.approx(54.035, abs=0.01)
