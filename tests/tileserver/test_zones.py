@@ -116,6 +116,30 @@ def test_areas_are_bounded_before_they_are_looked_at():
         parse_zone(geojson("Polygon", [[*vertices, vertices[0]]]))
 
 
+def test_many_lines_that_cross_are_refused_at_once():
+    rng = np.random.default_rng(1)
+    star = rng.random((5000, 2)).tolist()
+    with pytest.raises(InvalidParameterError, match="crosses itself"):
+        parse_zone(geojson("Polygon", [[*star, star[0]]]))
+    teeth = [[x / 1000, 0.02 + 0.9 * (x % 2)] for x in range(1000)]
+    comb = [*teeth, [0.999, -1], [0, -1], teeth[0]]
+    other = [[y, x] for x, y in comb]
+    with pytest.raises(InvalidParameterError, match="crosses itself"):
+        parse_zone(geojson("MultiPolygon", [[comb], [other]]))
+    assert parse_zone(geojson("Polygon", [comb])).shape.area > 1
+
+
+def test_a_coast_cut_at_180_degrees_is_one_area():
+    angles = np.linspace(0, 2 * np.pi, 3001)
+    circle = shapely.Polygon(np.c_[180 + 5 * np.cos(angles), 5 * np.sin(angles)])
+    west = shapely.intersection(circle, shapely.box(0, -90, 180, 90))
+    east = shapely.intersection(circle, shapely.box(180, -90, 360, 90))
+    east = shapely.transform(east, lambda p: p - [360, 0])
+    zone = parse_zone(posted(shapely.MultiPolygon([west, east])))
+    assert zone.shape.area == pytest.approx(circle.area)
+    assert zone.bounds == pytest.approx((175, -5, 185, 5))
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=5),
