@@ -67,9 +67,17 @@ class Zone:
         shape = shapely.orient_polygons(shapely.segmentize(self.shape, _segment(self.shape)))
         return abs(float(_GEOD.geometry_area_perimeter(shape)[0]))
 
-    def touches(self, outline: BaseGeometry) -> bool:
-        """Tell whether an outline, with longitudes up to 540, has a point in common."""
-        return any(outline.intersects(_moved(self.shape, turn)) for turn in (-360.0, 0.0, 360.0))
+    def touches(self, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
+        """Tell which outlines, with longitudes up to 540, have a point in common: bool, shape (n,).
+
+        The area is prepared once for all of them: of 10 000 vertices and 5000 outlines that counts.
+        """
+        found = np.zeros(len(outlines), np.bool_)
+        for turn in (-360.0, 0.0, 360.0):
+            moved = _moved(self.shape, turn)
+            shapely.prepare(moved)
+            found |= shapely.intersects(moved, np.asarray(outlines, dtype=object))
+        return found
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -337,7 +337,8 @@ async def _days(pipeline: Pipeline, asked: Question) -> dict[date, list[Scene]]:
 
 def _by_day(zone: Zone, listed: Sequence[Footprint]) -> dict[date, list[Scene]]:
     days: dict[date, list[Scene]] = {}
-    for scene in (f.scene for f in listed if zone.touches(f.outline)):
+    touched = zone.touches([footprint.outline for footprint in listed])
+    for scene in (f.scene for f, touches in zip(listed, touched, strict=True) if touches):
         day = solar_day(scene)
         if day is not None:
             days.setdefault(day, []).append(scene)
