@@ -94,8 +94,9 @@ def cors_options(settings: Settings) -> dict[str, Any]:
     """Return who may call from other sites' pages, and what these pages may read."""
     return {
         "allow_origins": settings.cors_origins,
-        "allow_methods": ["GET", "HEAD", "OPTIONS"],
-        "allow_headers": ["If-None-Match", "Authorization"],
+        # POST: areas of statistics, SLD and WCS documents. What writes is for other programs.
+        "allow_methods": ["GET", "HEAD", "OPTIONS", "POST"],
+        "allow_headers": ["If-None-Match", "Authorization", "Content-Type"],
         "expose_headers": ["ETag", "Warning", INCOMPLETE, DAYS, CHOICE],
         "max_age": 86400,
     }

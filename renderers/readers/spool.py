@@ -91,7 +91,7 @@ class Spool:
         pool: Executor,
         inflate: "_Inflate | None",
     ) -> None:
-        file = await _run(pool, self._begin, size)
+        file = await self._begun(size, pool)
         stored = source.ref.size or 0
         try:
             for start in range(0, stored, CHUNK):
@@ -104,8 +104,16 @@ class Spool:
                 inflate.end()
             await _run(pool, _finish, file, path)
         except BaseException:
-            file.close()
-            Path(file.name).unlink(missing_ok=True)
+            _discard(file)
+            raise
+
+    async def _begun(self, size: int, pool: Executor) -> IO[bytes]:
+        """Return a new file; where nobody waits for it any more, it goes as soon as it is there."""
+        work = asyncio.ensure_future(_run(pool, self._begin, size))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_discard_result)
             raise
 
     def _begin(self, size: int) -> IO[bytes]:
@@ -178,6 +186,16 @@ def _touched(path: Path, size: int) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _discard(file: IO[bytes]) -> None:
+    file.close()
+    Path(file.name).unlink(missing_ok=True)
+
+
+def _discard_result(work: "asyncio.Task[IO[bytes]]") -> None:
+    if not work.cancelled() and work.exception() is None:
+        _discard(work.result())
 
 
 def _finish(file: IO[bytes], path: Path) -> None:

@@ -53,7 +53,10 @@ async def test_preflight_lets_pages_elsewhere_ask_with_their_etag(app):
         },
     )
     assert answer.status_code == 200
-    assert "GET" in answer.headers["access-control-allow-methods"]
+    allowed = answer.headers["access-control-allow-methods"]
+    assert "GET" in allowed
+    assert "POST" in allowed
+    assert "PUT" not in allowed
     tile = await app.get(tile_url(), headers={"Origin": "https://elsewhere.example"})
     assert "ETag" in tile.headers["access-control-expose-headers"]
 

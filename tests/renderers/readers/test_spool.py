@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -62,6 +64,33 @@ async def test_failed_fetch_leaves_nothing(tmp_path, pool) -> None:
         await spool.copy(source, pool)
     assert list(tmp_path.iterdir()) == []
     assert (await spool.copy(source, pool)).stat().st_size == CHUNK + 5
+
+
+async def test_who_leaves_while_the_file_is_made_leaves_nothing(
+    tmp_path, pool, monkeypatch
+) -> None:
+    spool = Spool(tmp_path, limit=100, quota=100)
+    began, go = threading.Event(), threading.Event()
+    begin = spool._begin
+
+    def slow(size: int) -> IO[bytes]:
+        began.set()
+        assert go.wait(10)
+        return begin(size)
+
+    monkeypatch.setattr(spool, "_begin", slow)
+    copy = asyncio.create_task(spool.copy(Remote(b"abc"), pool))
+    assert await asyncio.to_thread(began.wait, 10)
+    copy.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copy
+    go.set()
+    for _ in range(1000):
+        await asyncio.sleep(0.01)
+        if tmp_path.is_dir() and not list(tmp_path.iterdir()) and pool._work_queue.empty():
+            break
+    assert list(tmp_path.iterdir()) == []
+    assert (await spool.copy(Remote(b"abc"), pool)).read_bytes() == b"abc"
 
 
 async def test_oldest_copies_go_and_recent_ones_stay(tmp_path, pool) -> None:
