@@ -1,42 +1,28 @@
 """POST/XML requests of WCS 1.0.0 (OGC 03-065r6, 9.3), as the parameters that GET carries."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from lxml import etree
 
+from tileserver.protocols.wcs.documents import Operations, Pairs, named, request_pairs
 from tileserver.protocols.wcs.errors import InvalidEncodingError
 from tileserver.web.xml import local_name
 
 NAMESPACE = "http://www.opengis.net/wcs"
 
-Pairs = Iterator[tuple[str, str]]
-
 
 def pairs(root: etree._Element) -> Pairs:
-    """Yield the parameters of a request.
+    """Return the parameters of a request.
 
     Raises:
         InvalidEncodingError: It is none of the standard's.
     """
-    name = local_name(root)
-    read = _OPERATIONS.get(name)
-    if read is None:
-        raise InvalidEncodingError(f"{name[:60]} is no request", parameter="request")
-    yield "request", name
-    yield "service", root.get("service", "")
-    yield "version", root.get("version", "1.0.0" if name == "GetCapabilities" else "")
-    yield from read(root)
-
-
-def _all(root: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """Yield the elements of some names, in order."""
-    for element in root.iter():
-        if isinstance(element.tag, str) and local_name(element) in names:
-            yield element
+    unsaid = "1.0.0" if local_name(root) == "GetCapabilities" else ""
+    return request_pairs(root, _OPERATIONS, unsaid)
 
 
 def _text(root: etree._Element, name: str) -> str:
-    return next(((e.text or "").strip() for e in _all(root, name)), "")
+    return next(((e.text or "").strip() for e in named(root, name)), "")
 
 
 def _capabilities(root: etree._Element) -> Pairs:
@@ -45,34 +31,34 @@ def _capabilities(root: etree._Element) -> Pairs:
 
 
 def _describe(root: etree._Element) -> Pairs:
-    yield "coverage", ",".join((e.text or "").strip() for e in _all(root, "Coverage"))
+    yield "coverage", ",".join((e.text or "").strip() for e in named(root, "Coverage"))
 
 
 def _coverage(root: etree._Element) -> Pairs:
     yield "coverage", _text(root, "sourceCoverage")
     yield "interpolation", _text(root, "interpolationMethod")
-    for part in _all(root, "output"):
+    for part in named(root, "output"):
         yield "response_crs", _text(part, "crs")
         yield "format", _text(part, "format")
-    for part in _all(root, "spatialSubset"):
+    for part in named(root, "spatialSubset"):
         yield from _space(part)
-    for part in _all(root, "temporalSubset"):
+    for part in named(root, "temporalSubset"):
         yield "time", ",".join(_times(part))
-    for part in _all(root, "axisSubset"):
-        values = [(e.text or "").strip() for e in _all(part, "singleValue")]
-        values += [f"{_text(e, 'min')}/{_text(e, 'max')}" for e in _all(part, "interval")]
+    for part in named(root, "axisSubset"):
+        values = [(e.text or "").strip() for e in named(part, "singleValue")]
+        values += [f"{_text(e, 'min')}/{_text(e, 'max')}" for e in named(part, "interval")]
         yield part.get("name", ""), ",".join(values)
 
 
 def _space(part: etree._Element) -> Pairs:
-    for envelope in _all(part, "Envelope", "EnvelopeWithTimePeriod"):
+    for envelope in named(part, "Envelope", "EnvelopeWithTimePeriod"):
         yield "crs", envelope.get("srsName", "")
-        corners = [(e.text or "").split() for e in _all(envelope, "pos")]
+        corners = [(e.text or "").split() for e in named(envelope, "pos")]
         if len(corners) == 2:
             yield "bbox", ",".join(value for corner in corners for value in corner[:2])
-    for grid in _all(part, "Grid", "RectifiedGrid"):
+    for grid in named(part, "Grid", "RectifiedGrid"):
         low, high = _text(grid, "low").split(), _text(grid, "high").split()
-        offsets = [(e.text or "").split() for e in _all(grid, "offsetVector")]
+        offsets = [(e.text or "").split() for e in named(grid, "offsetVector")]
         if offsets:
             yield from _resolution(offsets)
         elif len(low) >= 2 and len(high) >= 2:
@@ -94,7 +80,7 @@ def _size(first: str, last: str) -> str:
 
 
 def _times(part: etree._Element) -> Iterator[str]:
-    for element in _all(part, "timePosition", "timePeriod"):
+    for element in named(part, "timePosition", "timePeriod"):
         if local_name(element) == "timePosition":
             yield (element.text or "").strip()
         else:
@@ -103,7 +89,7 @@ def _times(part: etree._Element) -> Iterator[str]:
             yield "/".join([*ends, *([step] if step else [])])
 
 
-_OPERATIONS: dict[str, Callable[[etree._Element], Pairs]] = {
+_OPERATIONS: Operations = {
     "GetCapabilities": _capabilities,
     "DescribeCoverage": _describe,
     "GetCoverage": _coverage,

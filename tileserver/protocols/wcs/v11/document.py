@@ -1,42 +1,27 @@
 """POST/XML requests of WCS 1.1 (OGC 07-067r5, 10.2), as the parameters that GET carries."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from lxml import etree
 
-from tileserver.protocols.wcs.errors import InvalidEncodingError
+from tileserver.protocols.wcs.documents import Operations, Pairs, named, request_pairs
 from tileserver.protocols.wcs.v11 import VERSIONS
 from tileserver.web.xml import local_name
 
 NAMESPACES = tuple(dict.fromkeys(version.namespace for version in VERSIONS))
 
-Pairs = Iterator[tuple[str, str]]
-
 
 def pairs(root: etree._Element) -> Pairs:
-    """Yield the parameters of a request.
+    """Return the parameters of a request.
 
     Raises:
         InvalidEncodingError: It is none of the standard's.
     """
-    name = local_name(root)
-    read = _OPERATIONS.get(name)
-    if read is None:
-        raise InvalidEncodingError(f"{name[:60]} is no request", parameter="request")
-    yield "request", name
-    yield "service", root.get("service", "")
-    yield "version", root.get("version", "")
-    yield from read(root)
-
-
-def _all(root: etree._Element, *names: str) -> Iterator[etree._Element]:
-    for element in root.iter():
-        if isinstance(element.tag, str) and local_name(element) in names:
-            yield element
+    return request_pairs(root, _OPERATIONS)
 
 
 def _texts(root: etree._Element, name: str) -> list[str]:
-    return [(element.text or "").strip() for element in _all(root, name)]
+    return [(element.text or "").strip() for element in named(root, name)]
 
 
 def _capabilities(root: etree._Element) -> Pairs:
@@ -53,7 +38,7 @@ def _describe(root: etree._Element) -> Pairs:
 
 def _coverage(root: etree._Element) -> Pairs:
     yield "identifier", next(iter(_texts(root, "Identifier")), "")
-    for box in _all(root, "BoundingBox"):
+    for box in named(root, "BoundingBox"):
         corners = [
             value
             for name in ("LowerCorner", "UpperCorner")
@@ -61,11 +46,11 @@ def _coverage(root: etree._Element) -> Pairs:
             for value in text.split()
         ]
         yield "boundingBox", ",".join([*corners, *([box.get("crs", "")] if box.get("crs") else [])])
-    for part in _all(root, "TemporalSubset"):
+    for part in named(root, "TemporalSubset"):
         yield "timeSequence", ",".join(_times(part))
-    for part in _all(root, "RangeSubset"):
-        yield "rangeSubset", ";".join(_field(f) for f in _all(part, "FieldSubset"))
-    for output in _all(root, "Output"):
+    for part in named(root, "RangeSubset"):
+        yield "rangeSubset", ";".join(_field(f) for f in named(part, "FieldSubset"))
+    for output in named(root, "Output"):
         yield "format", output.get("format", "")
         yield "store", output.get("store", "")
         for name in ("GridBaseCRS", "GridType", "GridCS"):
@@ -75,7 +60,7 @@ def _coverage(root: etree._Element) -> Pairs:
 
 
 def _times(part: etree._Element) -> Iterator[str]:
-    for element in _all(part, "timePosition", "TimePeriod"):
+    for element in named(part, "timePosition", "TimePeriod"):
         if local_name(element) == "timePosition":
             yield (element.text or "").strip()
         else:
@@ -87,13 +72,13 @@ def _field(part: etree._Element) -> str:
     told = next(iter(_texts(part, "Identifier")), "")
     for method in _texts(part, "InterpolationType"):
         told += f":{method}"
-    for axis in _all(part, "AxisSubset"):
+    for axis in named(part, "AxisSubset"):
         name = next(iter(_texts(axis, "Identifier")), "")
         told += f"[{name}[{','.join(_texts(axis, 'Key'))}]]"
     return told
 
 
-_OPERATIONS: dict[str, Callable[[etree._Element], Pairs]] = {
+_OPERATIONS: Operations = {
     "GetCapabilities": _capabilities,
     "DescribeCoverage": _describe,
     "GetCoverage": _coverage,

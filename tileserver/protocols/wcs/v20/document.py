@@ -4,33 +4,25 @@ Elements of extensions are known by their names: their namespaces changed from d
 clients of all of them are about.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from lxml import etree
 
+from tileserver.protocols.wcs.documents import Operations, Pairs, request_pairs
 from tileserver.protocols.wcs.errors import InvalidEncodingError
 from tileserver.web.xml import local_name
 
 NAMESPACE = "http://www.opengis.net/wcs/2.0"
 EO_NAMESPACES = ("http://www.opengis.net/wcs/wcseo/1.0", "http://www.opengis.net/wcseo/1.0")
 
-Pairs = Iterator[tuple[str, str]]
-
 
 def pairs(root: etree._Element) -> Pairs:
-    """Yield the parameters of a request.
+    """Return the parameters of a request.
 
     Raises:
         InvalidEncodingError: It is none of the standard's.
     """
-    name = local_name(root)
-    read = _OPERATIONS.get(name)
-    if read is None:
-        raise InvalidEncodingError(f"{name[:60]} is no request", parameter="request")
-    yield "request", name
-    yield "service", root.get("service", "")
-    yield "version", root.get("version", "")
-    yield from read(root)
+    return request_pairs(root, _OPERATIONS)
 
 
 def _children(element: etree._Element) -> list[tuple[str, etree._Element, str]]:
@@ -177,7 +169,7 @@ _VALUES = {
         )
     },
 }  # fmt: skip
-_OPERATIONS: dict[str, Callable[[etree._Element], Pairs]] = {
+_OPERATIONS: Operations = {
     "GetCapabilities": _capabilities,
     "DescribeCoverage": _describe,
     "GetCoverage": _coverage,
