@@ -1,5 +1,6 @@
 """Facts of the machine that a benchmark ran on."""
 
+import json
 import os
 import platform
 from datetime import UTC, datetime
@@ -19,3 +20,14 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def finished(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts that were taken before a run, and what can be said after it."""
+    return {**facts, "load average after": round(os.getloadavg()[0], 2)}
+
+
+def write_results(path: Path | None, document: dict[str, Any]) -> None:
+    """Write the results of a benchmark, where a file was asked for."""
+    if path:
+        path.write_text(json.dumps(document, indent=1) + "\n")

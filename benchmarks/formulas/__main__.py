@@ -9,7 +9,6 @@ time, *warm* the quicker of two other tiles. The very first request of the proce
 import argparse
 import asyncio
 import json
-import os
 import random
 import statistics
 import time
@@ -19,7 +18,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from benchmarks.machine import machine
+from benchmarks.machine import finished, machine, write_results
 from benchmarks.pipeline import data
 from benchmarks.pipeline.__main__ import CACHE, places
 from tileserver.app import create_app
@@ -118,13 +117,12 @@ def main() -> None:
     print(json.dumps(results, indent=1))
     document = {
         "what": "ms of wall time per 256 px tile of a formula, application without sockets",
-        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "machine": finished(facts),
         "scene": f"{options.size} px at 10 m; {options.count} formulas, each asked three times",
         "conditions": options.note,
         "ms": results,
     }
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    write_results(options.json, document)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ load the ratios hold better than the times.
 """
 
 import argparse
-import json
-import os
 import statistics
 import time
 from collections.abc import Sized
@@ -20,7 +18,7 @@ import numexpr
 
 from benchmarks.kernels.cases import Call, Case, cases
 from benchmarks.kernels.formulas import Formula, formulas
-from benchmarks.machine import machine
+from benchmarks.machine import finished, machine, write_results
 
 #: Calls of a turn that take less than a millisecond each.
 _SHORT_CALLS = 10
@@ -128,13 +126,12 @@ def main() -> None:
         )
     document = {
         "what": "median CPU time of one thread, all sides in turns; ratio is peer / ours",
-        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "machine": finished(facts),
         "conditions": options.note,
         "cases": compared,
         "others": results,
     }
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    write_results(options.json, document)
 
 
 if __name__ == "__main__":

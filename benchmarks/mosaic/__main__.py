@@ -7,14 +7,12 @@ drawing and encoding of 256 px PNG tiles at zoom 13, one after another. *cold* d
 
 import argparse
 import asyncio
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import machine
+from benchmarks.machine import finished, machine, write_results
 from benchmarks.mosaic import data
 from benchmarks.pipeline.__main__ import CACHE, STATES, measure, tiles
 from renderers.geobox import GeoBox
@@ -99,13 +97,12 @@ def main() -> None:
     results = asyncio.run(run(settings, options.rounds))
     document = {
         "what": "median ms per 256 px NDVI tile in process; CPU of all threads; one at a time",
-        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "machine": finished(facts),
         "scene": f"{options.size} px at 10 m; {options.rounds} rounds of up to 4 tiles",
         "conditions": options.note,
         "cases": results,
     }
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    write_results(options.json, document)
 
 
 if __name__ == "__main__":

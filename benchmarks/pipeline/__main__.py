@@ -8,9 +8,7 @@ finds the encoded tile.
 
 import argparse
 import asyncio
-import json
 import math
-import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import machine
+from benchmarks.machine import finished, machine, write_results
 from benchmarks.pipeline import data
 from renderers.geobox import GeoBox
 from tileserver.grids import grid
@@ -153,13 +151,12 @@ def main() -> None:
     results = asyncio.run(run(settings, options.rounds, options.only))
     document = {
         "what": "median ms per 256 px tile in process; CPU of all threads; one tile at a time",
-        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "machine": finished(facts),
         "scene": f"{options.size} px at 10 m; {options.rounds} rounds of up to 4 tiles",
         "conditions": options.note,
         "cases": results,
     }
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    write_results(options.json, document)
 
 
 if __name__ == "__main__":

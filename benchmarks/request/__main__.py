@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import cProfile
 import json
-import os
 import pstats
 import statistics
 import tempfile
@@ -26,7 +25,7 @@ import uvloop
 from uvicorn.server import ServerState
 
 from benchmarks.http.app import app as bare
-from benchmarks.machine import machine
+from benchmarks.machine import finished, machine, write_results
 from benchmarks.request import data
 from tileserver import services as wiring
 from tileserver.app import create_app
@@ -261,11 +260,10 @@ def main() -> None:
     profiled.show()
     document = {
         "what": "CPU us per request, all threads, without drawing, encoding and sockets",
-        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "machine": finished(facts),
         "cases": results,
     }
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    write_results(options.json, document)
 
 
 if __name__ == "__main__":

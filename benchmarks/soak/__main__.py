@@ -9,7 +9,6 @@ after warm-up plus its caches plus 150 MiB.
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.http.servers import Running, free_port, stop
-from benchmarks.machine import machine
+from benchmarks.machine import finished, machine, write_results
 from benchmarks.peers.processes import plain_environment, process_cpu, wait_for_http
 from benchmarks.pipeline import data
 from benchmarks.soak.addresses import addresses, layers
@@ -136,13 +135,12 @@ def main() -> None:
     result = run(settings, options)
     document = {
         "what": "resident memory of a server in its own process, asked for mixed pictures",
-        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "machine": finished(facts),
         "scene": f"{SIZE} px at 10 m, seed {options.seed}",
         "conditions": options.note,
         "result": result,
     }
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    write_results(options.json, document)
     summary = {k: v for k, v in result.items() if k not in ("course", "caches at the end")}
     print(json.dumps(summary, indent=1))
     sys.exit(0 if result["within the bound"] else 1)

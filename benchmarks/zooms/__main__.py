@@ -7,14 +7,12 @@ page cache), *warm* finds decoded blocks; in both no tile is cached. CPU is of a
 
 import argparse
 import asyncio
-import json
-import os
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import machine
+from benchmarks.machine import finished, machine, write_results
 from benchmarks.pipeline.__main__ import STATES, tiles
 from benchmarks.zooms import data
 from renderers.geobox import GeoBox
@@ -108,13 +106,12 @@ def main() -> None:
     results = asyncio.run(run(settings, options.rounds))
     document = {
         "what": "ms per 256 px tile in process, medians; CPU of all threads; one at a time",
-        "machine": {**facts, "load average after": round(os.getloadavg()[0], 2)},
+        "machine": finished(facts),
         "scenes": f"{options.scenes} of {data.SIDE} degree, COGs of {data.SIZE} px, 3 bands",
         "conditions": options.note,
         "cases": results,
     }
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    write_results(options.json, document)
 
 
 if __name__ == "__main__":
