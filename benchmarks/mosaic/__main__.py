@@ -16,7 +16,8 @@ from benchmarks.machine import finished, machine, write_results
 from benchmarks.mosaic import data
 from benchmarks.pipeline.__main__ import CACHE, STATES, measure, tiles
 from renderers.geobox import GeoBox
-from tileserver.mosaics import parse_mosaic, with_settings
+from tileserver.editing import CollectionSettings
+from tileserver.mosaics import parse_mosaic
 from tileserver.request import LayerRequest, PictureRequest
 from tileserver.services import Services
 from tileserver.settings import Settings
@@ -78,10 +79,9 @@ async def run(settings: Settings, rounds: int) -> dict[str, Any]:
 
 async def _set_mask(services: Services) -> None:
     """Say that clouds and shadows of the scene classification do not count."""
-    catalogue = services.catalogue.local
-    collection = await catalogue.collection(data.COLLECTION)
     mask = {"band": "SCL", "classes": [0, 1, 3, 8, 9, 10]}
-    await catalogue.put_collection(with_settings(collection, mask=mask))
+    settings = CollectionSettings.model_validate({"mosaic": {"mask": mask}})
+    await services.catalogue.local.change_collection(data.COLLECTION, settings.applied)
 
 
 def main() -> None:
